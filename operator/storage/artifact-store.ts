@@ -1,0 +1,26 @@
+/** Where everything of size lives: data, snapshots, journals, models. One flat space of keys, as in S3. */
+
+export interface ArtifactStore {
+  /** Throws NotFoundError where there is no such key. */
+  get(key: string): Promise<Uint8Array>;
+  /** Writes or replaces; whole or not at all. May be called twice. */
+  put(key: string, body: Uint8Array): Promise<void>;
+  /** Writes only where nothing stands (`If-None-Match: *`). False where something stood; it is left as it was. */
+  create(key: string, body: Uint8Array): Promise<boolean>;
+  exists(key: string): Promise<boolean>;
+  /** Keys that start with the prefix, sorted. */
+  list(prefix: string): Promise<string[]>;
+  /** Deletes every key that starts with the prefix. May be called twice. */
+  deletePrefix(prefix: string): Promise<void>;
+  /** The key as a person or another system would write it: s3://bucket/key or file:///path. */
+  uri(key: string): string;
+}
+
+export class NotFoundError extends Error {
+  override readonly name = "NotFoundError";
+  readonly key: string;
+  constructor(key: string) {
+    super(`no object at ${key}`);
+    this.key = key;
+  }
+}
