@@ -1,0 +1,51 @@
+"""`python -m autoai_runner VERB --request request.json`: the border to the operator, see runner/README.md."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from .refusal import Refusal
+
+# Each verb is a module of its own name with `run(request) -> result`; imported when it is asked for, because pandas and
+# scikit-learn take longer to load than most verbs take to run.
+VERBS = ("ingest", "normalize", "split", "score", "report")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one verb in the current directory: 0 and `result.json`, or 2 and `error.json`; a defect of ours raises."""
+    parser = argparse.ArgumentParser(prog="autoai_runner", description="Trusted Python of AutoAI.")
+    parser.add_argument("verb", choices=VERBS)
+    parser.add_argument(
+        "--request", type=Path, required=True, help="JSON document that names inputs and outputs"
+    )
+    options = parser.parse_args(arguments)
+    request: dict[str, Any] = json.loads(options.request.read_text(encoding="utf-8"))
+    run: Callable[[dict[str, Any]], dict[str, Any]] = importlib.import_module(
+        f"{__package__}.{options.verb}"
+    ).run
+    try:
+        result = run(request)
+    except Refusal as refusal:
+        write_json(Path("error.json"), refusal.as_json())
+        print(f"{refusal.reason}: {refusal.message}", file=sys.stderr)
+        return 2
+    write_json(Path("result.json"), result)
+    return 0
+
+
+def write_json(path: Path, document: object) -> None:
+    """Writes whole or not at all; NaN and infinity, which JSON has no words for, are a defect of the verb."""
+    text = json.dumps(document, allow_nan=False)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
