@@ -1,0 +1,64 @@
+/** Runs a reconcile function over a keyed queue with a few workers. Knows no kind. */
+import { StalledError, WaitingError } from "./errors.ts";
+import { KeyedQueue, type Timers, realTimers } from "./queue.ts";
+
+/** done, or again after so many seconds (0: at once). */
+export type Result = { readonly requeueAfterSeconds?: number };
+export type Reconcile = (key: string) => Promise<Result>;
+
+export type ControllerOptions = {
+  readonly name: string;
+  readonly reconcile: Reconcile;
+  readonly workers?: number;
+  readonly timers?: Timers;
+  /** Told of every failure that is retried. */
+  readonly onFailure?: (key: string, error: unknown, failuresInARow: number) => void;
+};
+
+export class Controller {
+  readonly queue: KeyedQueue;
+  readonly #options: ControllerOptions;
+  #workers: Promise<void>[] = [];
+
+  constructor(options: ControllerOptions) {
+    this.#options = options;
+    this.queue = new KeyedQueue(options.timers ?? realTimers);
+  }
+
+  start(): void {
+    this.#workers = Array.from({ length: this.#options.workers ?? 4 }, () => this.#work());
+  }
+
+  /** Takes no new key, and waits for those under way. */
+  async stop(): Promise<void> {
+    this.queue.close();
+    await Promise.all(this.#workers);
+  }
+
+  async #work(): Promise<void> {
+    for (let key = await this.queue.take(); key !== undefined; key = await this.queue.take()) {
+      await this.#settle(key);
+      this.queue.done(key);
+    }
+  }
+
+  async #settle(key: string): Promise<void> {
+    try {
+      const { requeueAfterSeconds } = await this.#options.reconcile(key);
+      this.queue.forget(key);
+      if (requeueAfterSeconds !== undefined) this.queue.addAfter(key, requeueAfterSeconds);
+    } catch (error) {
+      if (error instanceof WaitingError) {
+        this.queue.forget(key);
+        this.queue.addAfter(key, error.requeueAfterSeconds);
+        return;
+      }
+      if (error instanceof StalledError) {
+        this.queue.forget(key);
+        return;
+      }
+      this.queue.addAfterFailure(key);
+      this.#options.onFailure?.(key, error, this.queue.failures(key));
+    }
+  }
+}

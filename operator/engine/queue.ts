@@ -1,0 +1,118 @@
+/**
+ * A keyed work queue, after client-go's: a key that is added many times while it waits is handed out once; one that is
+ * added while it is being worked on is handed out again afterwards, never twice at once; failures back off by key.
+ */
+
+export type Timers = {
+  /** Calls back once after so many seconds; the returned function takes that back. */
+  after(seconds: number, callback: () => void): () => void;
+};
+
+export const realTimers: Timers = {
+  after(seconds, callback) {
+    const timer = setTimeout(callback, seconds * 1000);
+    return () => clearTimeout(timer);
+  },
+};
+
+const FIRST_BACKOFF_SECONDS = 0.5;
+const LONGEST_BACKOFF_SECONDS = 60;
+
+export class KeyedQueue {
+  readonly #timers: Timers;
+  readonly #ready: string[] = [];
+  readonly #working = new Set<string>();
+  readonly #again = new Set<string>();
+  readonly #failures = new Map<string, number>();
+  readonly #delayed = new Map<string, { readonly due: number; readonly cancel: () => void }>();
+  readonly #takers: ((key: string | undefined) => void)[] = [];
+  #closed = false;
+
+  constructor(timers: Timers = realTimers) {
+    this.#timers = timers;
+  }
+
+  /** Keys that wait to be handed out, delayed ones not counted. */
+  get depth(): number {
+    return this.#ready.length;
+  }
+
+  add(key: string): void {
+    if (this.#closed) return;
+    this.#undelay(key);
+    if (this.#working.has(key)) {
+      this.#again.add(key);
+      return;
+    }
+    if (this.#ready.includes(key)) return;
+    const taker = this.#takers.shift();
+    if (taker) {
+      this.#working.add(key);
+      taker(key);
+      return;
+    }
+    this.#ready.push(key);
+  }
+
+  /** Adds the key after a while; of several delays for one key the shortest counts. */
+  addAfter(key: string, seconds: number): void {
+    if (this.#closed) return;
+    if (seconds <= 0) {
+      this.add(key);
+      return;
+    }
+    const due = performance.now() + seconds * 1000;
+    const earlier = this.#delayed.get(key);
+    if (earlier && earlier.due <= due) return;
+    earlier?.cancel();
+    this.#delayed.set(key, { due, cancel: this.#timers.after(seconds, () => this.add(key)) });
+  }
+
+  /** Adds the key after its backoff: 0.5 s, doubled with each failure in a row, at most 60 s. Returns the seconds. */
+  addAfterFailure(key: string): number {
+    const failures = this.#failures.get(key) ?? 0;
+    this.#failures.set(key, failures + 1);
+    const seconds = Math.min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** failures);
+    this.addAfter(key, seconds);
+    return seconds;
+  }
+
+  /** How often the key failed in a row. */
+  failures(key: string): number {
+    return this.#failures.get(key) ?? 0;
+  }
+
+  forget(key: string): void {
+    this.#failures.delete(key);
+  }
+
+  /** The next key; undefined once the queue is closed. */
+  take(): Promise<string | undefined> {
+    const key = this.#ready.shift();
+    if (key !== undefined) {
+      this.#working.add(key);
+      return Promise.resolve(key);
+    }
+    if (this.#closed) return Promise.resolve(undefined);
+    return new Promise((resolve) => this.#takers.push(resolve));
+  }
+
+  /** The key was worked on; to be called once for each one taken. */
+  done(key: string): void {
+    this.#working.delete(key);
+    if (this.#again.delete(key)) this.add(key);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const { cancel } of this.#delayed.values()) cancel();
+    this.#delayed.clear();
+    this.#ready.length = 0;
+    for (const taker of this.#takers.splice(0)) taker(undefined);
+  }
+
+  #undelay(key: string): void {
+    this.#delayed.get(key)?.cancel();
+    this.#delayed.delete(key);
+  }
+}
