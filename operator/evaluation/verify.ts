@@ -250,7 +250,7 @@ export async function refusedAs<T>(stage: Stage, work: () => Promise<T>): Promis
   }
 }
 
-export function sources(recipe: Pick<Recipe, "files">): Record<string, string> {
+export function sources(recipe: { readonly files: readonly { readonly path: string; readonly key: string }[] }): Record<string, string> {
   return Object.fromEntries(recipe.files.map((file) => [file.path, file.key]));
 }
 
