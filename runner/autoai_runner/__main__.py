@@ -12,23 +12,23 @@ from typing import Any
 
 from .refusal import Refusal
 
-# Each verb is a module of its own name with `run(request) -> result`; imported when it is asked for, because pandas and
-# scikit-learn take longer to load than most verbs take to run.
+# Each verb is a module of its own name with `run(request) -> result`; imported when it is asked for, because
+# pandas and scikit-learn take longer to load than most verbs take to run.
 VERBS = ("ingest", "normalize", "split", "score", "report")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one verb in the current directory: 0 and `result.json`, or 2 and `error.json`; a defect of ours raises."""
+    """Runs one verb in the current directory.
+
+    0 and `result.json`, or 2 and `error.json`; a defect of ours raises.
+    """
     parser = argparse.ArgumentParser(prog="autoai_runner", description="Trusted Python of AutoAI.")
     parser.add_argument("verb", choices=VERBS)
-    parser.add_argument(
-        "--request", type=Path, required=True, help="JSON document that names inputs and outputs"
-    )
+    parser.add_argument("--request", type=Path, required=True, help="JSON document: inputs and outputs")
     options = parser.parse_args(arguments)
     request: dict[str, Any] = json.loads(options.request.read_text(encoding="utf-8"))
-    run: Callable[[dict[str, Any]], dict[str, Any]] = importlib.import_module(
-        f"{__package__}.{options.verb}"
-    ).run
+    module = importlib.import_module(f"{__package__}.{options.verb}")
+    run: Callable[[dict[str, Any]], dict[str, Any]] = module.run
     try:
         result = run(request)
     except Refusal as refusal:

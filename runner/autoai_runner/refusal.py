@@ -6,11 +6,12 @@ MAX_MESSAGE = 2048
 MAX_REASON = 64
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - the word of the contract (RunnerRefusal)
     """The input cannot be used. Becomes `error.json` (`RunnerRefusal`) and exit code 2.
 
-    `reason` is a stable word for programs (`TooLarge`); `message` is one line for a person: what was expected, what
-    was found, what to do. `line` is the 1-based physical line of the input, `column` a column's name.
+    `reason` is a stable word for programs (`TooLarge`); `message` is one line for a person: what was
+    expected, what was found, what to do. `line` is the 1-based physical line of the input, `column` a
+    column's name.
     """
 
     def __init__(
@@ -35,10 +36,10 @@ class Refusal(Exception):
 def one_line(text: str, limit: int) -> str:
     """`text` with line breaks and other control characters escaped, cut at `limit` characters.
 
-    Cell text and names come from strangers: on a terminal or in a prompt they must not be able to move a cursor, start
-    a new line, or turn the reading direction.
+    Cell text and names come from strangers: on a terminal or in a prompt they must not be able to move a
+    cursor, start a new line, or turn the reading direction.
     """
-    text = text[: limit + 1]
-    if not text.isprintable():
-        text = "".join(ch if ch.isprintable() else ch.encode("unicode_escape").decode("ascii") for ch in text)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    head = text[: limit + 1]
+    if not head.isprintable():
+        head = "".join(ch if ch.isprintable() else ch.encode("unicode_escape").decode("ascii") for ch in head)
+    return head if len(head) <= limit else head[: limit - 1] + "…"
