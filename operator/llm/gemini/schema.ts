@@ -19,8 +19,6 @@ const SAME = [
   "maxLength",
   "minProperties",
   "maxProperties",
-  "minimum",
-  "maximum",
   "pattern",
 ];
 
@@ -31,7 +29,7 @@ const FORMATS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Beyond it, recursive schemas are cut: the innermost objects and arrays say only that they are such. */
-const MAX_DEPTH = 16;
+const MAX_DEPTH = 8;
 
 /** Parameters of a tool; undefined where it takes none, as the service refuses a parameter object without properties. */
 export function toGeminiParameters(schema: JsonSchema): GeminiSchema | undefined {
@@ -43,7 +41,7 @@ export function toGeminiParameters(schema: JsonSchema): GeminiSchema | undefined
 function convert(source: unknown, root: JsonSchema, depth: number): GeminiSchema {
   // `true`, the empty schema and what lies too deep: anything goes, for which text is the nearest word.
   if (!isObject(source) || depth > MAX_DEPTH) return { type: "STRING" };
-  const schema = flatten(source, root);
+  const schema = flatten(source, root, depth);
   const { alternatives, nullable } = withoutNull(schema);
   const common = { ...pick(schema, SAME), ...(nullable ? { nullable: true } : {}) };
 
@@ -63,17 +61,17 @@ function convert(source: unknown, root: JsonSchema, depth: number): GeminiSchema
 }
 
 /** Follows a local $ref and merges allOf. */
-function flatten(schema: JsonSchema, root: JsonSchema): JsonSchema {
+function flatten(schema: JsonSchema, root: JsonSchema, depth: number): JsonSchema {
   let flat = schema;
   for (let hops = 0; hops < MAX_DEPTH && typeof flat.$ref === "string"; hops++) {
     const { $ref, ...siblings } = flat;
     const target = resolve($ref as string, root);
     flat = { ...(isObject(target) ? target : {}), ...siblings };
   }
-  if (!Array.isArray(flat.allOf)) return flat;
+  if (!Array.isArray(flat.allOf) || depth > MAX_DEPTH) return flat;
   const { allOf, ...merged }: Record<string, unknown> = flat;
   for (const part of (allOf as unknown[]).filter(isObject)) {
-    const next = flatten(part, root);
+    const next = flatten(part, root, depth + 1);
     const properties = { ...(merged.properties as object), ...(next.properties as object) };
     const required = [...strings(merged.required), ...strings(next.required)];
     Object.assign(merged, next);
@@ -138,11 +136,18 @@ function itemsOf(schema: JsonSchema): unknown {
 /** Exclusive bounds do not exist there: for integers they are the next one, for numbers the bound itself. */
 function limits(schema: JsonSchema, type: string): GeminiSchema {
   const step = type === "INTEGER" ? 1 : 0;
-  const { exclusiveMinimum: above, exclusiveMaximum: below } = schema;
+  const { exclusiveMinimum: above, exclusiveMaximum: below, minimum, maximum } = schema;
   return {
+    ...(isBound(minimum) ? { minimum } : {}),
+    ...(isBound(maximum) ? { maximum } : {}),
     ...(typeof above === "number" ? { minimum: above + step } : {}),
     ...(typeof below === "number" ? { maximum: below - step } : {}),
   };
+}
+
+/** zod bounds every integer by what a double can count; the service need not hear of it. */
+function isBound(value: unknown): value is number {
+  return typeof value === "number" && Math.abs(value) < Number.MAX_SAFE_INTEGER;
 }
 
 function pick(schema: JsonSchema, keywords: readonly string[]): GeminiSchema {
