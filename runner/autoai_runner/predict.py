@@ -69,7 +69,11 @@ class MainResolver:
         )
 
     def _load(self, path: Path) -> dict[str, Any]:
-        namespace: dict[str, Any] = {"__name__": "__main__", "__file__": str(path), "__builtins__": __builtins__}
+        namespace: dict[str, Any] = {
+            "__name__": "__main__",
+            "__file__": str(path),
+            "__builtins__": __builtins__,
+        }
         self._loaded[path] = namespace
         tree = ast.parse(path.read_bytes(), str(path))
         for statement in tree.body:
@@ -150,7 +154,8 @@ def class_probabilities(model: Any, frame: Any, labels: ModuleType) -> tuple[Any
     classes = getattr(model, "classes_", None)
     if classes is None:
         print(
-            "predict_proba is not used: the model has no classes_ that says which column is which", file=sys.stderr
+            "predict_proba is not used: the model has no classes_ that says which column is which",
+            file=sys.stderr,
         )
         return None, []
     try:
@@ -185,7 +190,9 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=Path("trained_model.joblib"))
     parser.add_argument("--input", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--entry", type=Path, help="script that trained the model; default: found by what it defines")
+    parser.add_argument(
+        "--entry", type=Path, help="script that trained the model; default: found by what it defines"
+    )
     options = parser.parse_args()
     labels = load_labels()
     prepare_path()

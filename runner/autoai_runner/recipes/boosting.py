@@ -108,7 +108,9 @@ def main() -> None:
         )
     model = make_pipeline(Encoder(types), booster).fit(features, target)
     joblib.dump(model, "trained_model.joblib")
-    print(f"{type(booster).__name__} on {len(train)} rows, {len(encoder.kinds_)} of {features.shape[1]} columns")
+    print(
+        f"{type(booster).__name__} on {len(train)} rows, {len(encoder.kinds_)} of {features.shape[1]} columns"
+    )
 
 
 if __name__ == "__main__":
