@@ -1,0 +1,45 @@
+/** ArtifactStore in memory, for tests and for what need not outlive the process. */
+import { type ArtifactStore, NotFoundError } from "./artifact-store.ts";
+import { checkKey, checkPrefix } from "./key.ts";
+
+export class MemoryStore implements ArtifactStore {
+  readonly #objects = new Map<string, Uint8Array>();
+
+  async get(key: string): Promise<Uint8Array> {
+    checkKey(key);
+    const body = this.#objects.get(key);
+    if (body === undefined) throw new NotFoundError(key);
+    return body.slice();
+  }
+
+  async put(key: string, body: Uint8Array): Promise<void> {
+    checkKey(key);
+    this.#objects.set(key, Uint8Array.from(body));
+  }
+
+  async create(key: string, body: Uint8Array): Promise<boolean> {
+    checkKey(key);
+    if (this.#objects.has(key)) return false;
+    this.#objects.set(key, Uint8Array.from(body));
+    return true;
+  }
+
+  async exists(key: string): Promise<boolean> {
+    checkKey(key);
+    return this.#objects.has(key);
+  }
+
+  async list(prefix: string): Promise<string[]> {
+    checkPrefix(prefix);
+    return [...this.#objects.keys()].filter((key) => key.startsWith(prefix)).sort();
+  }
+
+  async deletePrefix(prefix: string): Promise<void> {
+    for (const key of await this.list(prefix)) this.#objects.delete(key);
+  }
+
+  uri(key: string): string {
+    checkKey(key);
+    return `memory:///${key}`;
+  }
+}
