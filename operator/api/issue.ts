@@ -81,7 +81,8 @@ function actionFor(
   return {};
 }
 
-function valueAt(resource: unknown, path: Path): unknown {
+/** The value of a field as it was given; undefined where it is absent. */
+export function valueAt(resource: unknown, path: Path): unknown {
   let node = resource;
   for (const segment of path) {
     if (typeof node !== "object" || node === null || !Object.hasOwn(node, segment)) return undefined;

@@ -44,8 +44,12 @@ export function quote(value: unknown): string {
   if (value === null) return "nothing (null)";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (typeof value === "object") return "a set of fields";
-  const written = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const written = typeof value === "string" ? JSON.stringify(withoutPassword(value)) : String(value);
   return written.length > 66 ? `${written.slice(0, 64)}…` : written;
+}
+
+function withoutPassword(text: string): string {
+  return text.replace(/:\/\/[^\s/]*@/, "://…@");
 }
 
 function oneLine(line: string): string {

@@ -4,7 +4,7 @@ import { createRuleEvaluator, type RuleEvaluator } from "./cel.ts";
 import { closest } from "./closest.ts";
 import { ConfigMap, Secret } from "./core.ts";
 import type { Dataset } from "./dataset.ts";
-import { describeIssue } from "./issue.ts";
+import { describeIssue, valueAt } from "./issue.ts";
 import { KINDS } from "./kinds.ts";
 import { API_VERSION, GROUP } from "./meta.ts";
 import type { ModelDeployment } from "./modeldeployment.ts";
@@ -146,15 +146,15 @@ function check(
   if ("path" in known) return { findings: [known] };
   const { value, issues, without } = repair(known.schema, known.structural, unit.value);
   const secret = known.kind === "Secret";
-  const findings = issues.flatMap((issue) =>
-    describeIssue(issue, known.structural, unit.value, (path) =>
-      unit.document.unquoted([...unit.base, ...path]),
-    ),
-  );
+  const unquoted = (path: Path) => (secret ? undefined : unit.document.unquoted([...unit.base, ...path]));
+  const findings = issues.flatMap((issue) => describeIssue(issue, known.structural, unit.value, unquoted));
   const told: Finding[] = secret ? findings.map(({ found: _, ...finding }) => finding) : findings;
-  if (value === undefined) return { findings: told };
   const broken = evaluate(known.structural, value, { embedded, without }).map(
-    ({ path, message }): Finding => ({ path, expected: message }),
+    ({ path, message }): Finding => {
+      const given = valueAt(unit.value, path);
+      const telling = typeof given === "string" || typeof given === "number";
+      return { path, expected: message, ...(telling ? { found: quote(given) } : {}) };
+    },
   );
   return { resource: value as Resource, findings: [...told, ...broken] };
 }
