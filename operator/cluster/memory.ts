@@ -1,0 +1,158 @@
+/** A cluster in memory, for the embedded run and for tests. Objects survive the process where a folder is given. */
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { type Cluster, ConflictError, type KindName, type Resource, type ResourceByKind } from "./cluster.ts";
+
+export type MemoryClusterOptions = {
+  /** Folder in which each object is kept as a JSON file; absent: memory only. */
+  readonly folder?: string;
+  readonly now?: () => number;
+  readonly uid?: () => string;
+};
+
+export type ClusterEvent = {
+  readonly about: string;
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  readonly message: string;
+  count: number;
+};
+
+type Data = Readonly<Record<string, string>>;
+
+export class MemoryCluster implements Cluster {
+  readonly #objects = new Map<string, Resource>();
+  readonly #secrets = new Map<string, Data>();
+  readonly #configMaps = new Map<string, Data>();
+  readonly #watchers: ((resource: Resource) => void)[] = [];
+  readonly #options: MemoryClusterOptions;
+  readonly events: ClusterEvent[] = [];
+
+  constructor(options: MemoryClusterOptions = {}) {
+    this.#options = options;
+    if (options.folder !== undefined) this.#load(options.folder);
+  }
+
+  /** Creates the resource, or replaces the spec of the one that stands there. */
+  apply<R extends Resource>(resource: R): R {
+    const namespace = resource.metadata.namespace ?? "default";
+    const id = objectId(resource.kind, `${namespace}/${resource.metadata.name}`);
+    const present = this.#objects.get(id);
+    if (present && isDeepStrictEqual(present.spec, resource.spec)) return structuredClone(present) as R;
+    const stored = {
+      ...resource,
+      metadata: {
+        ...resource.metadata,
+        namespace,
+        uid: present?.metadata.uid ?? (this.#options.uid ?? randomUUID)(),
+        creationTimestamp:
+          present?.metadata.creationTimestamp ?? new Date((this.#options.now ?? Date.now)()).toISOString(),
+        generation: (present?.metadata.generation ?? 0) + 1,
+      },
+      ...(present?.status ? { status: present.status } : {}),
+    } as R;
+    this.#put(stored);
+    return structuredClone(this.#objects.get(id)) as R;
+  }
+
+  delete(kind: KindName, key: string): void {
+    this.#objects.delete(objectId(kind, key));
+    if (this.#options.folder !== undefined) rmSync(this.#path(kind, key), { force: true });
+  }
+
+  list<K extends KindName>(kind: K): ResourceByKind[K][] {
+    return [...this.#objects.values()]
+      .filter((resource): resource is ResourceByKind[K] => resource.kind === kind)
+      .map((resource) => structuredClone(resource));
+  }
+
+  /** Calls back with each resource that is written from now on. */
+  watch(callback: (resource: Resource) => void): void {
+    this.#watchers.push(callback);
+  }
+
+  setSecret(namespace: string, name: string, data: Data): void {
+    this.#secrets.set(`${namespace}/${name}`, data);
+  }
+
+  setConfigMap(namespace: string, name: string, data: Data): void {
+    this.#configMaps.set(`${namespace}/${name}`, data);
+  }
+
+  get<K extends KindName>(kind: K, key: string): Promise<ResourceByKind[K] | undefined> {
+    return Promise.resolve(structuredClone(this.#objects.get(objectId(kind, key))) as ResourceByKind[K] | undefined);
+  }
+
+  updateStatus<K extends KindName>(resource: ResourceByKind[K], status: ResourceByKind[K]["status"]): Promise<void> {
+    const key = `${resource.metadata.namespace ?? "default"}/${resource.metadata.name}`;
+    const present = this.#objects.get(objectId(resource.kind, key));
+    if (!present || present.metadata.resourceVersion !== resource.metadata.resourceVersion) {
+      return Promise.reject(new ConflictError(`${resource.kind} ${key} changed since it was read`));
+    }
+    if (!isDeepStrictEqual(present.status, status)) this.#put({ ...present, status } as Resource);
+    return Promise.resolve();
+  }
+
+  secret(namespace: string, name: string): Promise<Data | undefined> {
+    return Promise.resolve(this.#secrets.get(`${namespace}/${name}`));
+  }
+
+  configMap(namespace: string, name: string): Promise<Data | undefined> {
+    return Promise.resolve(this.#configMaps.get(`${namespace}/${name}`));
+  }
+
+  event(about: Resource, type: "Normal" | "Warning", reason: string, message: string): Promise<void> {
+    const name = `${about.kind}/${about.metadata.name}`;
+    const same = this.events.find(
+      (event) => event.about === name && event.reason === reason && event.message === message,
+    );
+    if (same) same.count += 1;
+    else this.events.push({ about: name, type, reason, message, count: 1 });
+    return Promise.resolve();
+  }
+
+  #put(resource: Resource): void {
+    const key = `${resource.metadata.namespace ?? "default"}/${resource.metadata.name}`;
+    const version = Number(resource.metadata.resourceVersion ?? "0") + 1;
+    const stored = {
+      ...structuredClone(resource),
+      metadata: { ...resource.metadata, resourceVersion: String(version) },
+    } as Resource;
+    this.#objects.set(objectId(resource.kind, key), stored);
+    if (this.#options.folder !== undefined) {
+      const path = this.#path(resource.kind, key);
+      mkdirSync(this.#options.folder, { recursive: true });
+      // Renamed into place: a crash leaves the old object or the new one, never half of one.
+      writeFileSync(`${path}.tmp-${process.pid}`, `${JSON.stringify(stored, null, 1)}\n`);
+      renameSync(`${path}.tmp-${process.pid}`, path);
+    }
+    for (const watcher of this.#watchers) watcher(structuredClone(stored));
+  }
+
+  #path(kind: KindName, key: string): string {
+    return join(this.#options.folder ?? "", `${kind.toLowerCase()}.${key.replace("/", ".")}.json`);
+  }
+
+  #load(folder: string): void {
+    let names: string[];
+    try {
+      names = readdirSync(folder).filter((name) => name.endsWith(".json"));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+      throw error;
+    }
+    for (const name of names) {
+      const resource = JSON.parse(readFileSync(join(folder, name), "utf8")) as Resource;
+      this.#objects.set(
+        objectId(resource.kind, `${resource.metadata.namespace}/${resource.metadata.name}`),
+        resource,
+      );
+    }
+  }
+}
+
+function objectId(kind: KindName, key: string): string {
+  return `${kind}:${key}`;
+}

@@ -1,0 +1,125 @@
+/** The operator of the embedded run: the reconcilers of the cluster, on memory, files and processes. */
+import { availableParallelism } from "node:os";
+import type { TrainingJob } from "../api/trainingjob.ts";
+import type { KindName } from "../cluster/cluster.ts";
+import { Controller } from "../engine/controller.ts";
+import { StalledError } from "../engine/errors.ts";
+import { GeminiModel, geminiSettings } from "../llm/gemini.ts";
+import type { LanguageModel } from "../llm/language-model.ts";
+import { OfflineModel } from "../llm/offline/index.ts";
+import { reconcileDataset } from "../reconcilers/dataset.ts";
+import { datasetsOf } from "../reconcilers/dataset-source.ts";
+import { recipesOf } from "../reconcilers/recipe-source.ts";
+import { reconcileTrainingJob } from "../reconcilers/trainingjob/reconcile.ts";
+import { writeReport } from "../reconcilers/trainingjob/report.ts";
+import { ProcessExecutor } from "../sandbox/process-executor.ts";
+import type { Home, Installation } from "./home.ts";
+import { bringSource } from "./source.ts";
+
+export type EmbeddedOptions = {
+  readonly home: Home;
+  readonly installation: Installation;
+  readonly env: NodeJS.ProcessEnv;
+  /** Whether generated code may run where bubblewrap is missing. */
+  readonly allowUnsandboxed: boolean;
+  /** Told of what failed and is tried again. */
+  readonly onFailure: (key: string, error: unknown, failuresInARow: number) => void;
+};
+
+export type EmbeddedOperator = {
+  readonly executor: ProcessExecutor;
+  enqueue(kind: KindName, key: string): void;
+  start(): void;
+  /** Ends what runs; what was journaled stays. */
+  stop(): Promise<void>;
+};
+
+export function embeddedExecutor(
+  options: Pick<EmbeddedOptions, "home" | "installation" | "allowUnsandboxed">,
+  onFinished: (owner: string) => void,
+): ProcessExecutor {
+  const { home, installation } = options;
+  return new ProcessExecutor({
+    store: home.store,
+    home: home.path,
+    python: installation.python,
+    runnerDir: installation.runner,
+    uv: installation.uv,
+    concurrency: availableParallelism(),
+    allowUnsandboxed: options.allowUnsandboxed,
+    onFinished,
+  });
+}
+
+export function embeddedOperator(options: EmbeddedOptions): EmbeddedOperator {
+  const { home, installation, onFailure } = options;
+  const { cluster, store } = home;
+  const executor = embeddedExecutor(options, (owner) => {
+    if (owner.startsWith("dataset:")) datasets.queue.add(owner.slice("dataset:".length));
+    else jobs.queue.add(owner);
+  });
+  const bring = bringSource(cluster, store);
+  const clock = { now: Date.now };
+  const datasets = new Controller({
+    name: "dataset",
+    reconcile: (key) => reconcileDataset({ cluster, store, executor, clock, bring }, key),
+    onFailure,
+  });
+  const operator = {
+    cluster,
+    store,
+    executor,
+    clock,
+    startedAt: clock.now(),
+    baselines: installation.baselines,
+    version: installation.version,
+    datasets: datasetsOf(cluster, store, bring),
+    recipes: recipesOf(cluster, store),
+    languageModels: (job: TrainingJob) => languageModel(job, home, options.env),
+    renderReport: writeReport,
+  };
+  const jobs = new Controller({
+    name: "trainingjob",
+    reconcile: (key) => reconcileTrainingJob(operator, key),
+    onFailure,
+  });
+  const keys = new Set<string>();
+  return {
+    executor,
+    enqueue(kind, key) {
+      if (kind === "TrainingJob") keys.add(key);
+      if (kind === "TrainingJob") jobs.queue.add(key);
+      if (kind === "Dataset") datasets.queue.add(key);
+    },
+    start() {
+      datasets.start();
+      jobs.start();
+    },
+    async stop() {
+      const stopped = Promise.all([jobs.stop(), datasets.stop()]);
+      await Promise.all([...keys].map((key) => executor.cancel(key)));
+      await stopped;
+    },
+  };
+}
+
+/** Gemini where the job asks for it or a key is at hand, Offline otherwise. */
+async function languageModel(job: TrainingJob, home: Home, env: NodeJS.ProcessEnv): Promise<LanguageModel> {
+  const { provider, name, apiKeySecretRef } = job.spec.llm;
+  const secret = apiKeySecretRef
+    ? await home.cluster.secret(job.metadata.namespace ?? "default", apiKeySecretRef.name)
+    : undefined;
+  const apiKey = apiKeySecretRef ? secret?.[apiKeySecretRef.key] : env.GEMINI_API_KEY || undefined;
+  if (provider === "Offline" || (provider === undefined && apiKey === undefined && !apiKeySecretRef)) {
+    return new OfflineModel();
+  }
+  if (apiKey === undefined) {
+    throw new StalledError(
+      "MissingKey",
+      apiKeySecretRef
+        ? `spec.llm.apiKeySecretRef names key ${apiKeySecretRef.key} of Secret ${apiKeySecretRef.name}, which is not there`
+        : "spec.llm.provider is Gemini and there is no key: set GEMINI_API_KEY, or choose provider Offline",
+    );
+  }
+  return new GeminiModel(geminiSettings(env, { apiKey, name }));
+}

@@ -1,0 +1,135 @@
+/** The model package: model, recipe, lock, reference rows, and model.json, which names them all by digest. */
+import { find } from "../agent/journal.ts";
+import type { Candidate, EntryOf } from "../api/journal.ts";
+import { type Feature, ModelManifest } from "../api/model-manifest.ts";
+import { type ColumnProfile, Profile } from "../api/profile.ts";
+import { type JobContext, dataKey, encode, ownerKey, readJson, sha256 } from "./context.ts";
+import type { FinalScore } from "./publish.ts";
+import { MODEL_FILE, modelKey, predictionsKey } from "./verify.ts";
+
+export const MANIFEST_FILE = "model.json";
+
+export type Publication = {
+  readonly prepared: EntryOf<"DatasetPrepared">;
+  readonly winner: FinalScore;
+  readonly baseline: FinalScore;
+  /** Label of the fit whose model is published. */
+  readonly label: string;
+};
+
+/** Writes the package below its own digest; the same publication gives the same package. */
+export async function packageModel(
+  context: JobContext,
+  publication: Publication,
+): Promise<{ prefix: string; digest: string }> {
+  const { store, job } = context;
+  const { winner, label } = publication;
+  const { recipe } = winner.candidate;
+  const sources: readonly (readonly [path: string, key: string])[] = [
+    [MODEL_FILE, modelKey(context, label)],
+    ...recipe.files.map(({ path, key }) => [`recipe/${path}`, key] as const),
+    ["lock.txt", `environments/${recipe.environment}/lock.txt`],
+    ["task.json", dataKey(job, "task.json")],
+    ["reference.csv", dataKey(job, "probe.features.csv")],
+    ["reference-predictions.csv", predictionsKey(context, label, "reference")],
+  ];
+  const bodies = await Promise.all(sources.map(async ([path, key]) => [path, await store.get(key)] as const));
+  const files = Object.fromEntries(
+    bodies.map(([path, body]) => [path, { sha256: sha256(body), size: body.byteLength }]),
+  );
+  const profile = await readJson(store, dataKey(job, "profile.json"), Profile);
+  const manifest = encode(ModelManifest.parse(manifestOf(context, publication, profile, files)));
+  const digest = sha256(manifest);
+  const prefix = `models/${ownerKey(job)}/${digest}`;
+  for (const [path, body] of bodies) await store.put(`${prefix}/${path}`, body);
+  // Last: where it stands, the package is whole.
+  await store.put(`${prefix}/${MANIFEST_FILE}`, manifest);
+  return { prefix, digest };
+}
+
+/** Names a recipe by what it is made of: its files and its entry. */
+export function recipeDigest({ recipe }: Candidate): string {
+  const files = recipe.files.map(({ path, sha256 }) => `${path} ${sha256}`).sort();
+  return sha256([recipe.entry, ...files].join("\n"));
+}
+
+function manifestOf(
+  context: JobContext,
+  { prepared, winner, baseline }: Publication,
+  profile: Profile,
+  files: ModelManifest["files"],
+): ModelManifest {
+  const { job, journal } = context;
+  const { spec, metadata } = job;
+  const { candidate, result } = winner;
+  const { evaluation } = spec;
+  const { rows } = prepared;
+  const refit = evaluation.publish === "Refit";
+  const reply = find(journal.entries, "ReplyReceived");
+  return {
+    schemaVersion: 1,
+    name: candidate.name,
+    description: candidate.description,
+    task: prepared.task,
+    target: spec.target,
+    classes: prepared.classes,
+    metric: prepared.metric,
+    features: profile.columns.filter(({ name }) => name !== spec.target).map((column) => featureOf(column, profile)),
+    scores: {
+      verified: candidate.verified.score,
+      standardError: candidate.verified.standardError,
+      ...(candidate.claimedScore === undefined ? {} : { claimed: candidate.claimedScore }),
+      final: result.score,
+      finalStandardError: result.standardError,
+      baselineFinal: baseline.result.score,
+    },
+    provenance: {
+      job: {
+        namespace: metadata.namespace,
+        name: metadata.name,
+        uid: metadata.uid,
+      },
+      datasetSha256: prepared.datasetSha256,
+      split: {
+        by: evaluation.split,
+        column: evaluation.column,
+        method: prepared.method,
+        folds: prepared.folds,
+        seed: evaluation.seed,
+        finalPercent: evaluation.finalPercent,
+      },
+      publish: evaluation.publish,
+      rows: rows.train + rows.selection + (refit ? rows.final : 0),
+      origin: candidate.origin,
+      recipe: recipeDigest(candidate),
+      environment: candidate.recipe.environment,
+      operatorVersion: context.version,
+      ...(reply
+        ? { llm: { provider: reply.model === "offline" ? "Offline" : "Gemini", model: reply.model } }
+        : {}),
+      // The journal's time, not the clock's: a package made again after a crash is the same one.
+      createdAt: journal.entries.at(-1)?.at ?? "",
+    },
+    files,
+  } as ModelManifest;
+}
+
+function featureOf(column: ColumnProfile, profile: Profile): Feature {
+  const index = profile.preview.columns.indexOf(column.name);
+  const cells = profile.preview.rows.map((row) => row[index] ?? "");
+  const cell = cells.find((text) => text !== "") ?? column.top[0]?.value;
+  const numeric = column.type === "Integer" || column.type === "Number";
+  const example = cell === undefined ? null : numeric && Number.isFinite(Number(cell)) ? Number(cell) : cell;
+  return {
+    name: column.name,
+    type: column.type,
+    ...(column.format === undefined ? {} : { format: column.format }),
+    nullable: column.missing > 0,
+    ...(column.type === "Category" || column.type === "Boolean"
+      ? { categories: column.top.map(({ value }) => value) }
+      : {}),
+    ...(column.min === undefined ? {} : { min: column.min.slice(0, 64) }),
+    ...(column.max === undefined ? {} : { max: column.max.slice(0, 64) }),
+    example,
+  };
+}

@@ -1,0 +1,147 @@
+/**
+ * Publishing: the winner's recipe is run on train and selection rows, that model is scored once on the final rows, next
+ * to the baselines, and is put together with all that is needed to serve it, to check it and to make it again.
+ */
+import { candidates, find } from "../agent/journal.ts";
+import type { Candidate, EntryOf, JournalDraft } from "../api/journal.ts";
+import { compareScores } from "../api/metrics.ts";
+import { ScoreResult } from "../api/profile.ts";
+import { together } from "../engine/errors.ts";
+import { type JobContext, dataKey, executeTrusted, sandboxLimits } from "./context.ts";
+import { explainModel } from "./explain.ts";
+import { packageModel } from "./package.ts";
+import { RecipeError, fit, predict, predictionsKey, refusedAs, scoringOf } from "./verify.ts";
+
+/** A candidate, fitted on all rows but the final ones and scored on those. */
+export type FinalScore = { readonly candidate: Candidate; readonly label: string; readonly result: ScoreResult };
+
+/** The entry of what was published, or PublishFailed. Throws WaitingError while executions are under way. */
+export async function publish(context: JobContext, number: number): Promise<JournalDraft> {
+  const prepared = find(context.journal.entries, "DatasetPrepared");
+  const candidate = candidates(context.journal.entries).find((one) => one.number === number);
+  if (!prepared || !candidate) throw new Error(`candidate ${number} to be published is not in the journal`);
+  try {
+    return await publishCandidate(context, prepared, candidate);
+  } catch (error) {
+    if (!(error instanceof RecipeError)) throw error;
+    const message = [error.message, error.traceback ?? error.output?.tail ?? ""].join("\n").slice(0, 2048);
+    return { type: "PublishFailed", candidate: number, message };
+  }
+}
+
+async function publishCandidate(
+  context: JobContext,
+  prepared: EntryOf<"DatasetPrepared">,
+  candidate: Candidate,
+): Promise<JournalDraft> {
+  const baselines = candidates(context.journal.entries).filter(
+    (one) => one.origin.endsWith("Baseline") && one.number !== candidate.number,
+  );
+  const [winner, ...others] = await together<FinalScore | undefined>([
+    finalScore(context, prepared, candidate),
+    // A baseline that fails now takes nothing from the winner.
+    ...baselines.map((baseline) => unlessRecipeFails(finalScore(context, prepared, baseline))),
+  ]);
+  if (!winner) throw new Error("the winner has no final score");
+  const compared = candidate.origin.endsWith("Baseline") ? [winner, ...others] : others;
+  const baseline = bestOf(compared) ?? winner;
+  const refit = context.job.spec.evaluation.publish === "Refit";
+  const label = refit ? `${winner.label}-refit` : winner.label;
+  if (refit) await fit(context, label, candidate.recipe, "all.csv", publishingLimits(context));
+  const [explained, reference] = await together<boolean>([
+    explainModel(context, prepared, winner),
+    referencePredictions(context, candidate, label),
+  ]);
+  const warnings = warningsOf(prepared, candidate, winner, baseline);
+  if (!explained) warnings.push("the model could not be explained: the report lacks curves and importances");
+  if (!reference) throw new RecipeError("Predict", "the published model could not predict its reference rows");
+  const { prefix, digest } = await packageModel(context, { prepared, winner, baseline, label });
+  return {
+    type: "ModelPublished",
+    candidate: candidate.number,
+    name: candidate.name,
+    description: candidate.description,
+    prefix,
+    digest,
+    final: winner.result,
+    baseline: {
+      number: baseline.candidate.number,
+      score: baseline.result.score,
+      standardError: baseline.result.standardError,
+    },
+    warnings: warnings.map((text) => text.slice(0, 512)),
+  };
+}
+
+/** Time for one execution of publishing: as much as any step gets, since the reserve was kept for it. */
+export function publishingLimits(context: JobContext): ReturnType<typeof sandboxLimits> {
+  return sandboxLimits(context, Number.POSITIVE_INFINITY);
+}
+
+async function finalScore(
+  context: JobContext,
+  prepared: EntryOf<"DatasetPrepared">,
+  candidate: Candidate,
+): Promise<FinalScore> {
+  const label = `final${candidate.number}`;
+  const limits = publishingLimits(context);
+  await fit(context, label, candidate.recipe, "development.csv", limits);
+  await predict(context, label, candidate.recipe, dataKey(context.job, "final.features.csv"), limits);
+  const request = {
+    ...scoringOf(context, prepared),
+    pairs: [{ labels: "labels.csv", predictions: "predictions.csv" }],
+    versus: [],
+  };
+  const inputs = {
+    "labels.csv": dataKey(context.job, "final.labels.csv"),
+    "predictions.csv": predictionsKey(context, label),
+  };
+  const result = await refusedAs("Score", () => executeTrusted(context, `${label}-score`, "score", request, { inputs }));
+  return { candidate, label, result: ScoreResult.parse(result) };
+}
+
+async function unlessRecipeFails(work: Promise<FinalScore>): Promise<FinalScore | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof RecipeError) return undefined;
+    throw error;
+  }
+}
+
+function bestOf(scores: readonly (FinalScore | undefined)[]): FinalScore | undefined {
+  return scores.reduce(
+    (best, one) =>
+      one && (!best || compareScores(one.result.metric, one.result.score, best.result.score) > 0) ? one : best,
+    undefined,
+  );
+}
+
+/** What the published model says of the probe rows: whoever loads it can tell whether it is the same model. */
+async function referencePredictions(context: JobContext, candidate: Candidate, label: string): Promise<boolean> {
+  const rows = dataKey(context.job, "probe.features.csv");
+  await predict(context, label, candidate.recipe, rows, publishingLimits(context), "Predict", "reference");
+  return context.store.exists(predictionsKey(context, label, "reference"));
+}
+
+function warningsOf(
+  prepared: EntryOf<"DatasetPrepared">,
+  candidate: Candidate,
+  winner: FinalScore,
+  baseline: FinalScore,
+): string[] {
+  const warnings = [...candidate.warnings];
+  const { metric } = prepared;
+  if (candidate.origin.endsWith("Baseline")) {
+    warnings.push(`no candidate was better than the baseline: the ${candidate.name.toLowerCase()} is published`);
+    return warnings;
+  }
+  const gain = compareScores(metric, winner.result.score, baseline.result.score);
+  if (gain < 0) {
+    warnings.push("on the final rows the baseline is better; the candidate was better where candidates are selected");
+  } else if (gain <= winner.result.standardError) {
+    warnings.push("the gain over the baseline on the final rows is within one standard error: it may be noise");
+  }
+  return warnings;
+}
+

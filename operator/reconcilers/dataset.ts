@@ -1,0 +1,129 @@
+/** Dataset: bring the bytes, take them in once, say what is in them. */
+import type { Dataset, DatasetStatus } from "../api/dataset.ts";
+import { Profile } from "../api/profile.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { Result } from "../engine/controller.ts";
+import { StalledError, WaitingError } from "../engine/errors.ts";
+import { encode } from "../evaluation/context.ts";
+import type { Clock } from "../agent/journal.ts";
+import { type Executor, PlatformError } from "../sandbox/executor.ts";
+import type { ArtifactStore } from "../storage/artifact-store.ts";
+import { type Situation, conditions, summary } from "./conditions.ts";
+import type { BringSource } from "./dataset-source.ts";
+
+export type DatasetReconciler = {
+  readonly cluster: Cluster;
+  readonly store: ArtifactStore;
+  readonly executor: Executor;
+  readonly clock: Clock;
+  readonly bring: BringSource;
+};
+
+/** Where the parts of a data set lie in the store. */
+export function datasetKeys(dataset: Dataset): Record<"source" | "canonical" | "profile" | "preview" | "outcome", string> {
+  const uid = (dataset.metadata.uid ?? "").replaceAll("-", "").slice(0, 8);
+  const prefix = `datasets/${dataset.metadata.namespace ?? "default"}/${dataset.metadata.name}-${uid}`;
+  return {
+    source: `${prefix}/source.csv`,
+    canonical: `${prefix}/canonical.csv`,
+    profile: `${prefix}/profile.json`,
+    preview: `${prefix}/preview.json`,
+    outcome: `${prefix}/outcome.json`,
+  };
+}
+
+export async function reconcileDataset(operator: DatasetReconciler, key: string): Promise<Result> {
+  const dataset = await operator.cluster.get("Dataset", key);
+  if (!dataset) {
+    await operator.executor.cancel(`dataset:${key}`);
+    return {};
+  }
+  if (isOver(dataset)) return {};
+  try {
+    const profile = await takeIn(operator, dataset, key);
+    const message = `${profile.rows} rows and ${profile.columns.length} columns`;
+    await patch(operator, dataset, { type: "Ready", reason: "TakenIn", message }, profile);
+    return {};
+  } catch (error) {
+    if (error instanceof WaitingError) {
+      await patch(operator, dataset, { type: "InProgress", reason: error.reason, message: error.message });
+      return { requeueAfterSeconds: error.requeueAfterSeconds };
+    }
+    if (error instanceof StalledError) {
+      await operator.cluster.event(dataset, "Warning", error.reason, error.message);
+      await patch(operator, dataset, { type: "Stalled", reason: error.reason, message: error.message });
+      return {};
+    }
+    const reason = error instanceof PlatformError ? error.reason : "InternalError";
+    const message = error instanceof Error ? error.message : String(error);
+    await patch(operator, dataset, { type: "InProgress", reason, message: `${message}; trying again` });
+    throw error;
+  }
+}
+
+/** Terminal states are sticky: the source is immutable. */
+function isOver(dataset: Dataset): boolean {
+  return Boolean(
+    dataset.status?.conditions?.some(({ type, status }) => (type === "Ready" || type === "Stalled") && status === "True"),
+  );
+}
+
+async function takeIn(operator: DatasetReconciler, dataset: Dataset, key: string): Promise<Profile> {
+  const keys = datasetKeys(dataset);
+  const { source, format } = dataset.spec;
+  if (!(await operator.store.exists(keys.source))) {
+    if (source.upload) throw new WaitingError("WaitingForUpload", "the CSV has not been uploaded yet", 5);
+    await operator.bring(source, dataset.metadata.namespace ?? "default", keys.source);
+  }
+  const outcome = await operator.executor.ensure({
+    kind: "Trusted",
+    name: `dataset-${dataset.metadata.name.slice(0, 40)}-ingest`,
+    owner: `dataset:${key}`,
+    limits: { seconds: 600, cpus: 1, memoryBytes: 2 * 1024 ** 3, diskBytes: 1024 ** 3, processes: 16 },
+    outcomeKey: keys.outcome,
+    verb: "ingest",
+    request: { input: "source.csv", format, canonical: "canonical.csv" },
+    inputs: { "source.csv": keys.source },
+    outputs: { "canonical.csv": keys.canonical },
+  });
+  if (!outcome) throw new WaitingError("TakingIn", "reading the CSV");
+  if (outcome.refusal) throw new StalledError(outcome.refusal.reason, outcome.refusal.message);
+  const profile = Profile.parse(outcome.result);
+  await operator.store.put(keys.profile, encode(profile));
+  await operator.store.put(keys.preview, encode(profile.preview));
+  return profile;
+}
+
+async function patch(
+  operator: DatasetReconciler,
+  dataset: Dataset,
+  situation: Situation,
+  profile?: Profile,
+): Promise<void> {
+  const keys = datasetKeys(dataset);
+  const generation = dataset.metadata.generation;
+  const status: DatasetStatus = {
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    conditions: conditions(
+      dataset.status?.conditions,
+      summary(situation),
+      generation,
+      new Date(operator.clock.now()).toISOString(),
+    ),
+    ...(profile
+      ? {
+          rows: profile.rows,
+          columns: profile.columns.length,
+          sizeBytes: profile.sizeBytes,
+          sha256: profile.sha256,
+          storageUri: operator.store.uri(keys.canonical),
+          profileUri: operator.store.uri(keys.profile),
+          previewUri: operator.store.uri(keys.preview),
+          ...(profile.warnings.length
+            ? { warnings: profile.warnings.slice(0, 32).map(({ message }) => message.slice(0, 512)) }
+            : {}),
+        }
+      : {}),
+  };
+  await operator.cluster.updateStatus(dataset, status);
+}

@@ -1,0 +1,156 @@
+/** TrainingJob: get, read the journal, take the next action, write the status. */
+import { Journal, JournalConflictError, find } from "../../agent/journal.ts";
+import type { Clock } from "../../agent/journal.ts";
+import { type Action, nextAction } from "../../agent/next-action.ts";
+import type { TrainingJob } from "../../api/trainingjob.ts";
+import { type Cluster, ConflictError } from "../../cluster/cluster.ts";
+import type { Result } from "../../engine/controller.ts";
+import { StalledError, WaitingError } from "../../engine/errors.ts";
+import { type JobContext, journalPrefix, ownerKey } from "../../evaluation/context.ts";
+import { type Executor, PlatformError } from "../../sandbox/executor.ts";
+import type { ArtifactStore } from "../../storage/artifact-store.ts";
+import type { Situation } from "../conditions.ts";
+import { type Actors, perform } from "./perform.ts";
+import { activityOf, statusOf } from "./status.ts";
+
+export type TrainingJobReconciler = Actors & {
+  readonly cluster: Cluster;
+  readonly store: ArtifactStore;
+  readonly executor: Executor;
+  readonly clock: Clock;
+  /** When this operator took up its work (ms): time in which none ran is not counted. */
+  readonly startedAt: number;
+  readonly baselines: JobContext["baselines"];
+  readonly version: string;
+};
+
+/** Reasons that no change of the cluster mends: the job is over. All other stalls go on when their cause is gone. */
+const TERMINAL = (error: StalledError): boolean => !RECOVERABLE.has(error.reason);
+const RECOVERABLE: ReadonlySet<string> = new Set([
+  "LlmRefused",
+  "MissingKey",
+  "SecretNotFound",
+  "ConfigMapNotFound",
+  "SandboxUnavailable",
+  "DatasetNotFound",
+  "RecipeNotFound",
+]);
+/** How soon a stalled job looks whether its cause is gone. */
+const STALLED_SECONDS = 15;
+
+export async function reconcileTrainingJob(operator: TrainingJobReconciler, key: string): Promise<Result> {
+  const job = await operator.cluster.get("TrainingJob", key);
+  if (!job) {
+    await operator.executor.cancel(key);
+    return {};
+  }
+  const journal = await Journal.load(operator.store, journalPrefix(job), operator.clock, operator.startedAt);
+  if (find(journal.entries, "JobFinished")) return finished(operator, job, journal);
+  if (job.spec.suspend) return suspended(operator, job, journal);
+
+  const action = nextAction(job.spec, journal.entries, journal.elapsedSeconds());
+  const context: JobContext = {
+    job,
+    journal,
+    store: operator.store,
+    executor: operator.executor,
+    baselines: operator.baselines,
+    version: operator.version,
+  };
+  try {
+    const draft = await perform(context, action, operator);
+    if (draft) await journal.append(draft);
+    const following = nextAction(job.spec, journal.entries, journal.elapsedSeconds());
+    if (following.type === "None") return finished(operator, job, journal);
+    await patch(operator, job, journal, inProgress(following), activityOf(following));
+    return { requeueAfterSeconds: 0 };
+  } catch (error) {
+    return settle(operator, job, journal, action, error);
+  }
+}
+
+/** Turns what was thrown into a condition and a time to come back. */
+async function settle(
+  operator: TrainingJobReconciler,
+  job: TrainingJob,
+  journal: Journal,
+  action: Action,
+  error: unknown,
+): Promise<Result> {
+  const activity = activityOf(action);
+  // Someone else was faster: read again.
+  if (error instanceof JournalConflictError || error instanceof ConflictError) return { requeueAfterSeconds: 0 };
+  if (error instanceof WaitingError) {
+    const waitsForCode = error.reason === "Executing";
+    if (!waitsForCode) await operator.cluster.event(job, "Warning", error.reason, error.message);
+    await patch(
+      operator,
+      job,
+      journal,
+      waitsForCode ? inProgress(action) : { type: "InProgress", reason: error.reason, message: error.message },
+      activity,
+    );
+    return { requeueAfterSeconds: error.requeueAfterSeconds };
+  }
+  if (error instanceof StalledError) {
+    await operator.cluster.event(job, "Warning", error.reason, error.message);
+    if (TERMINAL(error)) {
+      await journal.append({
+        type: "JobFinished",
+        state: "ERROR",
+        reason: error.reason.slice(0, 64),
+        message: error.message.slice(0, 2048),
+      });
+      return finished(operator, job, journal);
+    }
+    await patch(operator, job, journal, { type: "Stalled", reason: error.reason, message: error.message }, activity);
+    return { requeueAfterSeconds: STALLED_SECONDS };
+  }
+  const reason = error instanceof PlatformError ? error.reason : "InternalError";
+  const message = error instanceof Error ? error.message : String(error);
+  await operator.cluster.event(job, "Warning", reason, message);
+  await patch(operator, job, journal, { type: "InProgress", reason, message: `${message}; trying again` }, activity);
+  throw error;
+}
+
+async function finished(operator: TrainingJobReconciler, job: TrainingJob, journal: Journal): Promise<Result> {
+  const end = find(journal.entries, "JobFinished");
+  if (!end) throw new Error("a job that is not over was taken for finished");
+  const type = end.state === "READY" ? "Ready" : "Stalled";
+  await patch(operator, job, journal, { type, reason: end.reason, message: end.message }, "finished");
+  return {};
+}
+
+async function suspended(operator: TrainingJobReconciler, job: TrainingJob, journal: Journal): Promise<Result> {
+  await operator.executor.cancel(ownerKey(job));
+  const situation: Situation = {
+    type: "InProgress",
+    reason: "Suspended",
+    message: "spec.suspend is true; set it to false to go on",
+  };
+  await patch(operator, job, journal, situation, "suspended");
+  return {};
+}
+
+function inProgress(action: Action): Situation {
+  return { type: "InProgress", reason: action.type, message: activityOf(action) };
+}
+
+async function patch(
+  operator: TrainingJobReconciler,
+  job: TrainingJob,
+  journal: Journal,
+  situation: Situation,
+  activity: string,
+): Promise<void> {
+  const status = statusOf({
+    job,
+    entries: journal.entries,
+    elapsedSeconds: journal.elapsedSeconds(),
+    situation,
+    activity,
+    now: new Date(operator.clock.now()).toISOString(),
+    uri: (key) => operator.store.uri(key),
+  });
+  await operator.cluster.updateStatus(job, status);
+}
