@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from .signal import Feature
+from .strength import Feature
 from .target import Target, quote
 
 Floats = npt.NDArray[np.float64]

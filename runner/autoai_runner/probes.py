@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from .divide import Ints
 from .identities import copies, linear_copy, pair_identities, sum_identity
+from .labels import MISSING
 from .refusal import one_line
-from .signal import Feature, order_signal, read_feature, signal
+from .strength import Feature, order_signal, read_feature, signal
 from .target import Target, quote
 
 SAMPLE_CELLS = 4_000_000
@@ -231,7 +232,7 @@ def high_cardinality(
     for name in names:
         if types[name] not in ("Category", "Text"):
             continue
-        distinct = len(columns[name].combine_chunks().dictionary_encode().dictionary)
+        distinct = len(set(columns[name].combine_chunks().dictionary_encode().dictionary.to_pylist()) - MISSING)
         if distinct > 50:
             yield _warning(
                 "HighCardinality",

@@ -80,7 +80,9 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     warnings += unheeded
     fold = np.empty(0, dtype=np.int64)
     if folds:
-        folds, fold, fewer = fold_of_rows(together, target, development, folds, seed)
+        folds, fold, fewer = fold_of_rows(
+            together, target, development, (buckets[development] == TRAIN).astype(np.int64), folds, seed
+        )
         warnings += fewer
 
     warnings += probes.probe(columns, types, name, target, units, by, final_rows)
@@ -314,14 +316,19 @@ def choose_folds(evaluation: dict[str, Any], by: str, development: int) -> tuple
 
 
 def fold_of_rows(
-    units: Ints, target: Target, development: Ints, folds: int, seed: int
+    units: Ints, target: Target, development: Ints, in_train: Ints, folds: int, seed: int
 ) -> tuple[int, Ints, list[dict[str, str]]]:
-    """A fold for each development row. Fewer folds than asked for, or none, where large units leave no other way."""
+    """A fold for each development row. Fewer folds than asked for, or none, where large units leave no other way.
+
+    Classes are spread evenly over the folds, for train and selection rows apart: the memorisation check compares the two,
+    and must not find a difference that the folds made.
+    """
     inside = units[development]
-    codes = target.codes[development] if target.classes else target.codes
+    codes = target.codes[development] if target.classes else np.zeros_like(development)
+    strata = codes * 2 + in_train
     for count in range(min(folds, len(np.unique(inside))), 1, -1):
         for attempt in range(5):
-            fold = fold_rows(inside, codes, count, seed + attempt * 7919)
+            fold = fold_rows(inside, strata, count, seed + attempt * 7919)
             if len(np.unique(fold)) == count and (
                 not target.classes or all(len(np.unique(codes[fold != k])) > 1 for k in range(count))
             ):
