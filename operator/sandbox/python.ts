@@ -1,0 +1,38 @@
+/** Facts of the Python that environments are made from. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { z } from "zod";
+import { PlatformError } from "./executor.ts";
+
+const PythonFacts = z.object({
+  /** The interpreter itself, not that of a virtual environment; every symlink resolved. */
+  executable: z.string(),
+  basePrefix: z.string(),
+  /** Virtual environment that was asked, or the base prefix. */
+  prefix: z.string(),
+  /** Such as 3.11. */
+  version: z.string(),
+  /** Such as linux-x86_64. */
+  platform: z.string(),
+});
+export type PythonFacts = z.infer<typeof PythonFacts>;
+
+const ASK = `
+import json, os, sys, sysconfig
+base = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+print(json.dumps({
+    "executable": base, "basePrefix": os.path.realpath(sys.base_prefix), "prefix": sys.prefix,
+    "version": "%d.%d" % sys.version_info[:2], "platform": sysconfig.get_platform(),
+}))`;
+
+/** Asks an interpreter about itself; none of its packages is imported. */
+export async function askPython(python: string): Promise<PythonFacts> {
+  try {
+    const { stdout } = await promisify(execFile)(python, ["-I", "-S", "-B", "-c", ASK], { env: {} });
+    return PythonFacts.parse(JSON.parse(stdout));
+  } catch (error) {
+    throw new PlatformError("PythonUnusable", `${python} does not run as Python 3.11 or later: ${error}`, {
+      cause: error,
+    });
+  }
+}

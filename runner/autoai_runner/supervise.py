@@ -1,0 +1,393 @@
+"""First process of the sandbox: runs one program of generated code in limits, and tells truly how it went.
+
+    python -I -S -B -c "import sys; sys.path.insert(0, DIR); from autoai_runner.supervise import main; main()"
+
+Standard library only, and nothing of the workspace is ever imported. The request comes in on stdin: four bytes
+of length (big endian), JSON, then the snapshot of the workspace (tar, `workspaceBytes` long). Stdin stays open:
+its end means that nobody waits any more. Stdout carries frames (kind, four bytes of length, payload); no process
+but this one holds it:
+
+    R  result, JSON: the outcome without what the operator knows itself
+    F  an output begins, JSON: {path, size}; D frames with its content follow
+    T  a piece of the snapshot (tar)
+    E  the end: without it, nothing of the above counts
+    X  the supervisor failed, text
+"""
+
+import errno
+import io
+import json
+import os
+import re
+import selectors
+import signal
+import struct
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from autoai_runner import confine, snapshot
+from autoai_runner.fold_output import Folded, Lines, Traceback
+from autoai_runner.processes import Processes, kernel_kills
+
+CHECK_SECONDS = 0.05
+INTERRUPT_SECONDS = 5.0
+# How long a full disk may stay full before the program is ended: code that clears up is left alone.
+FULL_SECONDS = 1.0
+INODES = 100_000
+CHUNK = 1 << 16
+
+_NO_MEMORY = re.compile(r"^(\w+\.)*\w*MemoryError\b|std::bad_alloc|^MemoryError", re.MULTILINE)
+_NO_SPACE = re.compile(r"\[Errno (28|27|122)\]|No space left on device")
+
+
+@dataclass
+class Request:
+    """What is to be run, as the operator asks for it."""
+
+    python: str
+    command: list[str]
+    variables: dict[str, str]
+    root: Path
+    namespace: bool
+    user: int | None
+    inputs: list[str]
+    outputs: list[str]
+    snapshot: bool
+    workspace_bytes: int
+    seconds: float
+    cpus: float
+    memory_bytes: int
+    disk_bytes: int
+    processes: int
+    output_bytes: int
+    file_bytes: int
+
+    @property
+    def workspace(self) -> Path:
+        """Working directory of the program."""
+        return self.root / "workspace"
+
+    @classmethod
+    def parse(cls, body: dict[str, Any]) -> "Request":
+        """From the operator's JSON."""
+        limits = body["limits"]
+        return cls(
+            python=body["python"],
+            command=body["command"],
+            variables=body["variables"],
+            root=Path(body["root"]),
+            namespace=body["namespace"],
+            user=body.get("user"),
+            inputs=body["inputs"],
+            outputs=body["outputs"],
+            snapshot=body["snapshot"],
+            workspace_bytes=body["workspaceBytes"],
+            seconds=limits["seconds"],
+            cpus=limits["cpus"],
+            memory_bytes=limits["memoryBytes"],
+            disk_bytes=limits["diskBytes"],
+            processes=limits["processes"],
+            output_bytes=body["outputBytes"],
+            file_bytes=body["fileBytes"],
+        )
+
+
+class Frames:
+    """The stream to the operator."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def send(self, kind: bytes, payload: bytes = b"") -> None:
+        """One frame, whole."""
+        data = memoryview(kind + struct.pack(">I", len(payload)) + payload)
+        while data:
+            data = data[os.write(self._descriptor, data) :]
+
+    def chunks(self, kind: bytes, source: IO[bytes]) -> None:
+        """A file as frames."""
+        while piece := source.read(CHUNK):
+            self.send(kind, piece)
+
+
+class Run:
+    """One program, from its first instruction until nothing of it is left."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.processes = Processes(request.namespace)
+        self.output = Folded()
+        self.traceback = Traceback()
+        self.ended = "Completed"
+        self.peak = 0.0
+        self._error_tail = ""
+        self._bytes = 0
+        self._interrupted: float | None = None
+        self._killed = False
+        self._full_since: float | None = None
+        self._was_full = False
+
+    def launch(self) -> tuple[int, int]:
+        """Starts the program; gives the reading ends of its stdout and stderr."""
+        request = self.request
+        program = confine.syscall_filter()
+        out_read, out_write = os.pipe()
+        err_read, err_write = os.pipe()
+        failed_read, failed_write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setsid()
+                os.chdir(request.workspace)
+                for name in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
+                    signal.signal(name, signal.SIG_DFL)
+                os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+                os.dup2(out_write, 1)
+                os.dup2(err_write, 2)
+                confine.limit(request.memory_bytes, request.disk_bytes, request.processes, request.cpus)
+                os.umask(0o022)
+                os.set_inheritable(failed_write, False)
+                os.closerange(3, failed_write)
+                os.closerange(failed_write + 1, confine.OPEN_FILES)
+                if program is not None:
+                    confine.filter_syscalls(program)
+                os.execve(request.python, [request.python, *request.command], request.variables)
+            except BaseException as error:
+                os.write(failed_write, repr(error).encode())
+            finally:
+                os._exit(127)
+        for descriptor in (out_write, err_write, failed_write):
+            os.close(descriptor)
+        self.processes.main = child
+        with os.fdopen(failed_read, "rb") as failed:
+            if reason := failed.read():
+                raise RuntimeError(f"could not start {request.python}: {reason.decode()}")
+        return out_read, err_read
+
+    def watch(self, out: int, err: int) -> dict[str, Any]:
+        """Waits for the end, and enforces the limits meanwhile."""
+        request, main = self.request, self.processes.main
+        kills = kernel_kills()
+        start = time.monotonic()
+        selector = selectors.DefaultSelector()
+        streams = {out: Lines(), err: Lines()}
+        for descriptor in streams:
+            os.set_blocking(descriptor, False)
+            selector.register(descriptor, selectors.EVENT_READ)
+        selector.register(0, selectors.EVENT_READ)
+        if main is not None and hasattr(os, "pidfd_open"):
+            selector.register(os.pidfd_open(main), selectors.EVENT_READ)
+        status, largest, checked = None, 0.0, start
+        while True:
+            for key, _ in selector.select(CHECK_SECONDS):
+                if key.fd in streams:
+                    if not self._read(key.fd, streams[key.fd], key.fd == err):
+                        selector.unregister(key.fd)
+                elif key.fd == 0:
+                    # Only its end makes it readable: nobody waits for us.
+                    self.processes.end()
+                    raise SystemExit(3)
+            over = self.processes.reap()
+            if over is not None:
+                status, largest = over
+                break
+            now = time.monotonic()
+            if now - checked >= CHECK_SECONDS or self._bytes > request.output_bytes:
+                self._check(now - start, now)
+                checked = time.monotonic()
+        seconds = time.monotonic() - start
+        self._is_full()
+        gone = self.processes.end()
+        for descriptor, lines in streams.items():
+            while descriptor in selector.get_map() and self._read(descriptor, lines, descriptor == err):
+                pass
+            self._take(lines.feed(b"", final=True), descriptor == err)
+            os.close(descriptor)
+        if not gone:
+            raise RuntimeError("processes of the program could not be ended")
+        self.peak = max(self.peak, largest)
+        return self._result(status, seconds, kernel_kills() > kills)
+
+    def _read(self, descriptor: int, lines: Lines, error: bool) -> bool:
+        """Takes what is there. False where there is nothing, now or ever."""
+        try:
+            data = os.read(descriptor, CHUNK)
+        except BlockingIOError:
+            return False
+        self._bytes += len(data)
+        if data and self._bytes <= self.request.output_bytes + CHUNK:
+            self._take(lines.feed(data), error)
+        return bool(data)
+
+    def _take(self, lines: list[str], error: bool) -> None:
+        for line in lines:
+            self.output.line(line)
+            if error:
+                self.traceback.line(line)
+                self._error_tail = (self._error_tail + line)[-4_096:]
+
+    def _stop(self, ended: str) -> None:
+        if not self._killed:
+            self.ended, self._killed = ended, True
+        self.processes.signal(signal.SIGKILL)
+
+    def _check(self, elapsed: float, now: float) -> None:
+        request = self.request
+        running = self.processes.ids()
+        if self._killed:
+            self.processes.signal(signal.SIGKILL)
+            return
+        if len(running) > request.processes:
+            return self._stop("TooManyProcesses")
+        memory = self.processes.memory(running, request.memory_bytes)
+        self.peak = max(self.peak, memory)
+        if memory > request.memory_bytes:
+            return self._stop("OutOfMemory")
+        if self._bytes > request.output_bytes:
+            return self._stop("TooMuchOutput")
+        if self._is_full():
+            self._full_since = self._full_since or now
+            if now - self._full_since >= FULL_SECONDS or self._inodes() > INODES:
+                return self._stop("DiskFull")
+        else:
+            self._full_since = None
+        if self._interrupted is not None:
+            if now - self._interrupted >= INTERRUPT_SECONDS:
+                self._stop("TimedOut")
+        elif elapsed >= request.seconds:
+            self.ended, self._interrupted = "TimedOut", now
+            self.processes.signal(signal.SIGINT)
+
+    def _file_systems(self) -> list[os.statvfs_result]:
+        # Without a sandbox the files lie on the host's disk, which says nothing of this program.
+        paths = (str(self.request.root), "/dev/shm") if self.request.namespace else ()
+        return [os.statvfs(path) for path in paths]
+
+    def _inodes(self) -> int:
+        return max((about.f_files - about.f_ffree for about in self._file_systems()), default=0)
+
+    def _is_full(self) -> bool:
+        full = any(about.f_bavail == 0 for about in self._file_systems()) or self._inodes() > INODES
+        self._was_full = self._was_full or full
+        return full
+
+    def _result(self, status: int | None, seconds: float, kernel_killed: bool) -> dict[str, Any]:
+        code = None if status is None else os.waitstatus_to_exitcode(status)
+        traceback = self.traceback.result()
+        if self.ended == "Completed" and code != 0:
+            said = f"{traceback or ''}\n{self._error_tail}"
+            if _NO_MEMORY.search(said) or (code == -signal.SIGKILL and kernel_killed):
+                self.ended = "OutOfMemory"
+            elif self._was_full or _NO_SPACE.search(said):
+                self.ended = "DiskFull"
+        return {
+            "ended": self.ended,
+            "exitCode": code if code is not None and code >= 0 else None,
+            "signal": signal.Signals(-code).name if code is not None and code < 0 else None,
+            "seconds": round(seconds, 3),
+            "peakMemoryBytes": int(self.peak),
+            "output": self.output.result(),
+            **({} if traceback is None else {"traceback": traceback}),
+        }
+
+
+def prepare(request: Request, source: IO[bytes]) -> None:
+    """Lays out home, temporary directory and workspace."""
+    for directory in ("workspace", "home", "tmp"):
+        (request.root / directory).mkdir(exist_ok=True)
+    if request.workspace_bytes:
+        snapshot.unpack(request.workspace, source)
+
+
+def deliver(request: Request, result: dict[str, Any], frames: Frames) -> None:
+    """Sends the result, the outputs and the snapshot of a workspace in which nothing runs any more."""
+    bounds = snapshot.Bounds()
+    found = snapshot.survey(request.workspace, request.inputs, bounds)
+    # An output may be larger than what a snapshot holds: it is looked at by itself.
+    asked = snapshot.survey(
+        request.workspace,
+        request.inputs,
+        snapshot.Bounds(
+            bounds.files * 10, request.file_bytes, request.file_bytes * max(len(request.outputs), 1)
+        ),
+    )
+    result["notKept"] = found.notes()
+    frames.send(b"R", json.dumps(result).encode())
+    for path in request.outputs:
+        if path in asked.files:
+            frames.send(b"F", json.dumps({"path": path, "size": asked.files[path]}).encode())
+            with snapshot.open_file(request.workspace, path) as content:
+                frames.chunks(b"D", content)
+    if request.snapshot:
+        snapshot.pack(request.workspace, found, lambda data: frames.send(b"T", data))
+    frames.send(b"E")
+
+
+def guard() -> None:
+    """Refuses to go on where generated code could reach beyond the sandbox whatever else is done."""
+    if os.geteuid() == 0 or os.access("/proc/sys/kernel/core_pattern", os.W_OK):
+        raise RuntimeError("the sandbox could change settings of the machine's kernel (is it run as root?)")
+
+
+def main() -> None:
+    """Serves one request on stdin and stdout."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    confine.hide()
+    source = open(0, "rb", closefd=False, buffering=0)  # noqa: SIM115
+    frames = Frames(1)
+    try:
+        request = Request.parse(json.loads(_exactly(source, struct.unpack(">I", _exactly(source, 4))[0])))
+        if request.user is not None:
+            confine.become(request.user)
+            confine.hide()
+        confine.die_with_parent()
+        if request.namespace:
+            guard()
+        else:
+            confine.adopt_orphans()
+        run = Run(request)
+        try:
+            prepare(request, io.BufferedReader(_Part(source, request.workspace_bytes)))
+            result = run.watch(*run.launch())
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            run.ended = "DiskFull"
+            result = run._result(None, 0.0, False)
+        deliver(request, result, frames)
+    except Exception as error:
+        frames.send(b"X", f"{type(error).__name__}: {error}".encode("utf-8", "backslashreplace")[:CHUNK])
+        sys.exit(1)
+
+
+class _Part(io.RawIOBase):
+    """The next so many bytes of a stream, and not one more."""
+
+    def __init__(self, source: IO[bytes], size: int) -> None:
+        self._source, self._left = source, size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._source.read(min(len(buffer), self._left)) if self._left else b""
+        self._left -= len(data)
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _exactly(source: IO[bytes], count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        piece = source.read(count - len(data))
+        if not piece:
+            raise EOFError("the request ended early")
+        data += piece
+    return data
+
+
+if __name__ == "__main__":
+    main()
