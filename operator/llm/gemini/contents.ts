@@ -54,7 +54,9 @@ export function wireParts(parts: readonly Part[]): Part[] {
         return [{ ...part, functionCall: { ...(call as object), args: {} } }];
     }
     const says = DATA_FIELDS.some((field) => part[field] !== undefined);
-    return says || part.thoughtSignature !== undefined ? [wellFormed(part)] : [];
+    if (says) return [wellFormed(part)];
+    // A signature may come alone; to be taken back, a part needs a field that says something, if only nothing.
+    return part.thoughtSignature === undefined ? [] : [{ text: "", ...part }];
   });
 }
 
