@@ -39,9 +39,9 @@ CONTRACTS = ("Monthly", "Quarterly", "Annual")
 def churn_rows(count: int, seed: int) -> Iterator[list[object]]:
     """Yields customers, a row each, in the order of `CHURN_COLUMNS`.
 
-    Whether one leaves is drawn with a probability that depends on support calls, payment delay, tenure, contract,
-    spend and, for the young and the old, on usage; about 2 % of the values of two columns are missing. Only
-    `Random.random` is used, whose sequence Python keeps the same in all versions.
+    Whether one leaves is drawn with a probability that depends on support calls, payment delay, tenure,
+    contract, last interaction and, for the young and the old, on usage; about 2 % of the values of two
+    columns are missing. Only `Random.random` is used, whose sequence Python keeps the same in all versions.
     """
     draw = random.Random(seed).random
 
@@ -87,7 +87,7 @@ def churn_rows(count: int, seed: int) -> Iterator[list[object]]:
 
 
 def bundled_rows(loader: str, target: str) -> tuple[list[str], list[list[object]]]:
-    """Returns header and rows of a data set that ships with scikit-learn, class names instead of their numbers."""
+    """Returns header and rows of a data set that ships with scikit-learn; classes by name."""
     datasets = importlib.import_module("sklearn.datasets")
     options = {"scaled": False} if loader == "load_diabetes" else {}
     bunch = getattr(datasets, loader)(**options)
