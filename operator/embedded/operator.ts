@@ -47,6 +47,7 @@ export function embeddedExecutor(
     uv: installation.uv,
     concurrency: availableParallelism(),
     allowUnsandboxed: options.allowUnsandboxed,
+    log: () => undefined,
     onFinished,
   });
 }

@@ -1,0 +1,107 @@
+#!/usr/bin/env node
+/** The command line: the composition root of the embedded run. */
+import { Command, CommanderError } from "commander";
+import { EXIT, UsageError } from "./cli/exit.ts";
+
+/** Loads a command when it is called, so that `--help` and bad input answer at once. */
+async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  let code: number = EXIT.ready;
+  const program = new Command("autoai")
+    .description("Turns a CSV and a target column into a verified model, on this machine.")
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true });
+  const home = ["--home <folder>", "folder of the embedded runs (default: $AUTOAI_HOME or ~/.autoai)"] as const;
+
+  program
+    .command("run")
+    .description("train the jobs of a manifest; run again after an interruption, it goes on where it was")
+    .requiredOption("-f, --filename <file>", "manifest with TrainingJobs (YAML or JSON); - for standard input")
+    .option(...home)
+    .option("--json", "print the finished TrainingJob, alone, on standard output")
+    .option("--replace", "train anew where a job of the name exists")
+    .option("--unsafe-no-sandbox", "let code written by an LLM run where bubblewrap is missing")
+    .action(async (options) => {
+      code = await (await import("./cli/run.ts")).run(options, env);
+    });
+  program
+    .command("retrain")
+    .description("train a job's recipe on new rows, scored, without an LLM")
+    .argument("<job>", "name of a READY job")
+    .requiredOption("--data <file>", "CSV with the same columns")
+    .option("--name <name>", "name of the new job (default: <job>-2, -3, ...)")
+    .option(...home)
+    .option("--json", "print the finished TrainingJob, alone, on standard output")
+    .option("--unsafe-no-sandbox", "let code written by an LLM run where bubblewrap is missing")
+    .action(async (job, options) => {
+      code = await (await import("./cli/retrain.ts")).retrain(job, options, env);
+    });
+  program
+    .command("list")
+    .description("list the jobs of the home")
+    .option(...home)
+    .option("--json", "as JSON")
+    .action(async (options) => {
+      code = await (await import("./cli/list.ts")).list(options, env);
+    });
+  program
+    .command("inspect")
+    .description("show a job's journal as a readable transcript")
+    .argument("<job>")
+    .option(...home)
+    .option("--json", "print the journal's entries, one JSON object a line")
+    .action(async (job, options) => {
+      code = await (await import("./cli/inspect.ts")).inspect(job, options, env);
+    });
+  program
+    .command("predict")
+    .description("predict rows with a READY job's model; CSV out")
+    .argument("<job>")
+    .requiredOption("--input <file>", "CSV with the feature columns")
+    .option("--output <file>", "where to write the CSV (default: standard output)")
+    .option(...home)
+    .option("--unsafe-no-sandbox", "let code written by an LLM run where bubblewrap is missing")
+    .action(async (job, options) => {
+      code = await (await import("./cli/predict.ts")).predict(job, options, env);
+    });
+  program
+    .command("preview")
+    .description("show what the intake makes of a CSV: columns, types, missing cells, first rows, warnings")
+    .argument("<file>")
+    .option("--json", "the whole profile as JSON")
+    .action(async (file, options) => {
+      code = await (await import("./cli/preview.ts")).preview(file, options, env);
+    });
+  program
+    .command("report")
+    .description("print the path of a job's report, or write the report to a file")
+    .argument("<job>")
+    .option("--output <file>", "write the HTML there")
+    .option(...home)
+    .action(async (job, options) => {
+      code = await (await import("./cli/report.ts")).report(job, options, env);
+    });
+  program
+    .command("validate")
+    .description("check a manifest offline, with the rules of the API server")
+    .requiredOption("-f, --filename <file>", "manifest (YAML or JSON); - for standard input")
+    .option("--embedded", "allow what the embedded run alone can do, such as file: addresses")
+    .action(async (options) => {
+      code = await (await import("./cli/validate.ts")).validate(options);
+    });
+
+  try {
+    await program.parseAsync(argv);
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ready : EXIT.badInput;
+    if (error instanceof UsageError) {
+      process.stderr.write(`${error.message}\n`);
+      return EXIT.badInput;
+    }
+    process.stderr.write(`autoai: ${error instanceof Error ? error.message : String(error)}\n`);
+    if (env.AUTOAI_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    return EXIT.error;
+  }
+}
+
+process.exitCode = await main(process.argv, process.env);
