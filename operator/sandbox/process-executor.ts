@@ -126,17 +126,13 @@ export class ProcessExecutor implements Executor {
   async #execute(execution: Execution, signal: AbortSignal): Promise<Outcome> {
     const { environments, python, bubblewrap, missing } = await this.#prepare();
     const { store, runnerDir } = this.#options;
-    const host = { store, python: python, runnerDir, bubblewrap };
+    const host = { store, python, runnerDir, bubblewrap };
     const work = { seconds: execution.limits.seconds, signal };
     switch (execution.kind) {
       case "Install":
         return this.#install(environments, execution, work);
-      case "Trusted": {
-        const own = { runnerPython: this.#options.python, runnerPrefix: python.prefix };
-        return this.#temporary.within((directory) =>
-          runTrusted({ ...host, ...own }, execution, directory, signal),
-        );
-      }
+      case "Trusted":
+        return this.#temporary.within((directory) => runTrusted(host, execution, directory, signal));
       case "Sandboxed": {
         if (missing !== undefined && !this.#options.allowUnsandboxed) throw unavailable(missing);
         const environment = await environments.path(execution.environment, { seconds: 600, signal });

@@ -5,6 +5,8 @@ import { z } from "zod";
 import { PlatformError } from "./executor.ts";
 
 const PythonFacts = z.object({
+  /** The interpreter that was asked, with the packages of its environment. */
+  own: z.string(),
   /** The interpreter itself, not that of a virtual environment; every symlink resolved. */
   executable: z.string(),
   basePrefix: z.string(),
@@ -21,14 +23,14 @@ const ASK = `
 import json, os, sys, sysconfig
 base = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 print(json.dumps({
-    "executable": base, "basePrefix": os.path.realpath(sys.base_prefix), "prefix": sys.prefix,
+    "own": sys.executable, "executable": base, "basePrefix": os.path.realpath(sys.base_prefix), "prefix": sys.prefix,
     "version": "%d.%d" % sys.version_info[:2], "platform": sysconfig.get_platform(),
 }))`;
 
-/** Asks an interpreter about itself; none of its packages is imported. */
+/** Asks the runner's interpreter about itself. */
 export async function askPython(python: string): Promise<PythonFacts> {
   try {
-    const { stdout } = await promisify(execFile)(python, ["-I", "-S", "-B", "-c", ASK], { env: {} });
+    const { stdout } = await promisify(execFile)(python, ["-I", "-B", "-c", ASK], { env: {} });
     return PythonFacts.parse(JSON.parse(stdout));
   } catch (error) {
     throw new PlatformError("PythonUnusable", `${python} does not run as Python 3.11 or later: ${error}`, {

@@ -9,16 +9,9 @@ import type { SandboxHost } from "./sandboxed.ts";
 
 const REFUSED = 2;
 
-export type TrustedHost = SandboxHost & {
-  /** The runner's own interpreter, with its packages. */
-  readonly runnerPython: string;
-  /** Prefix of its environment, mounted where it is. */
-  readonly runnerPrefix: string;
-};
-
 /** Runs `python -m autoai_runner VERB`, and stores its outputs before the outcome is told. */
 export async function runTrusted(
-  host: TrustedHost,
+  host: SandboxHost,
   execution: TrustedExecution,
   directory: string,
   signal: AbortSignal,
@@ -40,7 +33,7 @@ export async function runTrusted(
     // Mounted over it: what is read there cannot be written.
     else await writeFile(join(job, path), "");
   }
-  const python = [host.runnerPython, "-m", "autoai_runner", execution.verb, "--request", "request.json"];
+  const python = [host.python.own, "-m", "autoai_runner", execution.verb, "--request", "request.json"];
   const prefix =
     host.bubblewrap === undefined
       ? []
@@ -48,7 +41,7 @@ export async function runTrusted(
           host.bubblewrap.path,
           ...trustedArguments(host.python, {
             directory: job,
-            mounts: [...new Set([host.runnerPrefix, join(host.runnerDir, "autoai_runner")])].map((path) => ({
+            mounts: [...new Set([host.python.prefix, join(host.runnerDir, "autoai_runner")])].map((path) => ({
               from: path,
               to: path,
             })),
@@ -86,7 +79,7 @@ export async function runTrusted(
   throw failed(execution.verb, ended);
 }
 
-async function keep(host: TrustedHost, execution: TrustedExecution, job: string): Promise<void> {
+async function keep(host: SandboxHost, execution: TrustedExecution, job: string): Promise<void> {
   for (const [path, key] of Object.entries(execution.outputs)) {
     const file = join(job, path);
     const about = await lstat(file).catch(() => undefined);
@@ -123,7 +116,7 @@ function outcome(ended: "Completed" | "Refused", { code, seconds, stdout, stderr
   };
 }
 
-function variables(host: TrustedHost, cpus: number, temporary: string): Record<string, string> {
+function variables(host: SandboxHost, cpus: number, temporary: string): Record<string, string> {
   const threads = String(Math.max(1, Math.ceil(cpus)));
   return {
     PATH: "/usr/bin:/bin",

@@ -103,7 +103,7 @@ def hide() -> None:
 
 
 def unhide() -> None:
-    """Takes hide() back, for a child whose memory is about to be replaced: it may then write its own /proc files."""
+    """Takes hide() back, for a child about to be replaced, which may then write its own /proc files."""
     _prctl(_PR_SET_DUMPABLE, 1)
 
 

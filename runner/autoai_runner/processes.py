@@ -1,7 +1,7 @@
 """The processes of an execution: counted, measured, ended, reaped. Standard library only.
 
-Inside a process namespace of its own, with the supervisor as process 1, `kill(-1)` reaches every one of them at
-once and nothing else. Without a namespace the descendants are looked up, as well as that can be done.
+Inside a process namespace of its own, with the supervisor as process 1, `kill(-1)` reaches them all at once
+and nothing else. Without a namespace the descendants are looked up, as well as that can be done.
 """
 
 import contextlib

@@ -128,7 +128,7 @@ class _Writer:
 
 
 def pack(root: Path, found: Survey, sink: Callable[[bytes], None]) -> None:
-    """Streams the tar of what the survey keeps: sorted, without times or owners; equal content is equal bytes."""
+    """Streams the tar of what the survey keeps: sorted, no times or owners: equal content, equal bytes."""
     with tarfile.open(fileobj=_Writer(sink), mode="w|", format=tarfile.PAX_FORMAT) as tar:  # type: ignore[call-overload]
         for path in sorted([*found.directories, *found.files]):
             about = tarfile.TarInfo(path)
@@ -152,7 +152,7 @@ def open_file(root: Path, path: str) -> IO[bytes]:
 
 
 def unpack(root: Path, source: IO[bytes]) -> None:
-    """Writes files and directories of a snapshot below root. Anything else, or a path out of it, is an error."""
+    """Writes files and directories of a snapshot below root; any other kind or place is an error."""
     with tarfile.open(fileobj=source, mode="r|") as tar:
         for member in tar:
             parts = member.name.split("/")

@@ -2,10 +2,10 @@
 
     python -I -S -B -c "import sys; sys.path.insert(0, DIR); from autoai_runner.supervise import main; main()"
 
-Standard library only, and nothing of the workspace is ever imported. The request comes in on stdin: four bytes
-of length (big endian), JSON, then the snapshot of the workspace (tar, `workspaceBytes` long). Stdin stays open:
-its end means that nobody waits any more. Stdout carries frames (kind, four bytes of length, payload); no process
-but this one holds it:
+Standard library only, and nothing of the workspace is ever imported. The request comes in on stdin: four
+bytes of length (big endian), JSON, then the snapshot of the workspace (tar, `workspaceBytes` long). Stdin
+stays open: its end means that nobody waits any more. Stdout carries frames (kind, four bytes of length,
+payload); no process but this one holds it:
 
     R  result, JSON: the outcome without what the operator knows itself
     F  an output begins, JSON: {path, size}; D frames with its content follow
