@@ -14,7 +14,7 @@ from .refusal import Refusal
 
 # Each verb is a module of its own name with `run(request) -> result`; imported when it is asked for, because
 # pandas and scikit-learn take longer to load than most verbs take to run.
-VERBS = ("ingest", "normalize", "split", "score", "report")
+VERBS = ("ingest", "normalize", "split", "score", "permute", "report")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 
 Ints = npt.NDArray[np.int64]
@@ -35,8 +36,12 @@ def row_units(columns: list[npt.NDArray[np.int32]], rows: int) -> Ints:
     key = np.zeros(rows, dtype=np.uint64)
     for codes in columns:
         key = _mix(key ^ (codes.astype(np.uint64) + np.uint64(1)))
-    _, units = np.unique(key, return_inverse=True)
-    return units.astype(np.int64)
+    return numbered(key)
+
+
+def numbered(values: npt.NDArray[np.generic]) -> Ints:
+    """Equal values get equal numbers, from 0 in order of first sight."""
+    return np.asarray(pd.factorize(values)[0], dtype=np.int64)
 
 
 def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -52,8 +57,9 @@ def strata_of_units(units: Ints, codes: Ints) -> Ints:
     if len(codes) == 0:
         return np.zeros(count, dtype=np.int64)
     classes = int(codes.max()) + 1
-    pairs, sizes = np.unique(units * classes + codes, return_counts=True)
-    order = np.lexsort((sizes, pairs // classes))
+    pairs, index = pd.factorize(units * classes + codes)
+    sizes, pairs = np.bincount(pairs), np.asarray(index)
+    order = np.lexsort((-(pairs % classes), sizes, pairs // classes))
     strata = np.zeros(count, dtype=np.int64)
     strata[pairs[order] // classes] = pairs[order] % classes  # the largest comes last and stays
     return strata
@@ -116,8 +122,7 @@ def divide(
 
 def fold_rows(units: Ints, codes: Ints, folds: int, seed: int) -> Ints:
     """A fold for each row, units whole, classes spread evenly."""
-    _, units = np.unique(units, return_inverse=True)
-    units = units.astype(np.int64)
+    units = numbered(units)
     strata = strata_of_units(units, codes)
     rng = np.random.default_rng([seed, 1_000_003])
     middles = midpoints(units, strata, rng, small=1 / folds / 2)

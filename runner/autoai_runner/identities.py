@@ -51,8 +51,9 @@ def linear_copy(feature: Feature, target: Target) -> str | None:
     spread = np.ptp(x)
     if spread == 0 or np.ptp(y) == 0:
         return None
-    slope, offset = np.polyfit((x - x.mean()) / spread, y, 1)
-    if np.abs(y - slope * (x - x.mean()) / spread - offset).max() <= PRECISION * np.ptp(y):
+    x = (x - x.mean()) / spread
+    rest = y - y.mean()
+    if np.abs(rest - x * (x @ rest) / (x @ x)).max() <= PRECISION * np.ptp(y):
         return "is the target in another unit (an exact linear function of it)"
     return None
 

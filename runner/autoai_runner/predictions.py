@@ -53,17 +53,23 @@ def pool(parts: Sequence[Scored]) -> Scored:
 
 
 def read_scored(
-    labels: Path, predictions: Path, task: str, classes: Sequence[str], *, probabilities: bool
+    labels: Path | Sequence[str],
+    predictions: Path,
+    task: str,
+    classes: Sequence[str],
+    *,
+    probabilities: bool,
 ) -> Scored:
-    """One pair of files. `probabilities`: they are needed, so what is wrong with them is refused and not left out."""
-    texts = read_column(labels, "label")
+    """Labels, or the file of them, with a file of predictions. `probabilities`: they are needed, so what is wrong with them is refused and not left out."""
+    texts = read_column(labels, "label") if isinstance(labels, Path) else labels
     table = read_table(predictions)
     if "prediction" not in table:
         raise _refusal("MissingColumn", f"the file has no column 'prediction', it has {some(table)}")
     predicted = table["prediction"]
     if len(predicted) != len(texts):
         raise _refusal(
-            "WrongRowCount", f"there are {len(predicted)} predictions for {len(texts)} rows: predict each row once"
+            "WrongRowCount",
+            f"there are {len(predicted)} predictions for {len(texts)} rows: predict each row once",
         )
     if task == "Regression":
         return Scored(numbers(texts, "label"), numbers(predicted, "prediction"), None)
@@ -104,7 +110,8 @@ def read_probabilities(
         label = match(name[2:], classes)
         if label is None:
             raise _refusal(
-                "UnknownClass", f"column {quote(name)} is of no class; classes are {some(classes)}: see classes_"
+                "UnknownClass",
+                f"column {quote(name)} is of no class; classes are {some(classes)}: see classes_",
             )
         if label in columns:
             raise _refusal("DuplicateColumn", f"two columns give the probability of {quote(label)}")

@@ -7,11 +7,11 @@ changes the data. Labels of final rows are not looked at.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 
 from .divide import Ints
@@ -21,7 +21,7 @@ from .refusal import one_line
 from .strength import Feature, order_signal, read_feature, signal
 from .target import Target, quote
 
-SAMPLE_CELLS = 4_000_000
+SAMPLE_CELLS = 2_000_000
 SAMPLE_ROWS = (500, 20_000)
 MAX_COLUMNS = 2000
 MAX_WARNINGS = 60
@@ -51,26 +51,29 @@ def probe(
 
     `units` numbers rows that are alike in every feature; `final` are positions among the target's rows.
     """
-    outside = np.setdiff1d(np.arange(len(target.rows)), final)
+    scored = np.zeros(len(target.rows), dtype=bool)
+    scored[final] = True
+    outside = np.flatnonzero(~scored)
     names = [column for column in types if column != name][:MAX_COLUMNS]
     bound = int(np.clip(SAMPLE_CELLS // max(1, len(names)), *SAMPLE_ROWS))
     sample = outside[:: max(1, -(-len(outside) // bound))]  # evenly spaced, in file order: no luck in it
-    chosen = target.keep(np.isin(np.arange(len(target.rows)), sample))
+    sampled = np.zeros(len(target.rows), dtype=bool)
+    sampled[sample] = True
+    chosen = target.keep(sampled)
     features = {
         column: read_feature(columns[column].take(pa.array(chosen.rows)), types[column]) for column in names
     }
+    copied = list(target_copies(features, chosen))
     found = [
-        *target_copies(features, chosen),
-        *sums(features, chosen),
-        *single_features(features, chosen),
+        *copied,
+        *sums(features, chosen, [w["column"] for w in copied]),
+        *single_features(features, chosen, [w["column"] for w in copied]),
         *identifiers(features, types),
         *duplicates(units, target, outside),
         *(() if by == "Time" else time_order(features, types, chosen)),
         *imbalance(target, name),
         *high_cardinality(columns, types, names),
     ]
-    copied = {w["column"] for w in found if w["code"] == "TargetCopy"}
-    found = [w for w in found if w["code"] != "SingleFeaturePredictsTarget" or w["column"] not in copied]
     if len(found) > MAX_WARNINGS:
         left = len(found) - MAX_WARNINGS + 1
         found = [*found[: MAX_WARNINGS - 1], _warning("MoreWarnings", f"{left} more findings are not listed")]
@@ -89,11 +92,12 @@ def target_copies(features: dict[str, Feature], target: Target) -> Iterator[dict
             )
 
 
-def sums(features: dict[str, Feature], target: Target) -> Iterator[dict[str, str]]:
+def sums(features: dict[str, Feature], target: Target, copied: Iterable[str]) -> Iterator[dict[str, str]]:
     """Columns from which the target is computed by a sum, difference, product or ratio."""
     if len(target.numbers) == 0 or len(np.unique(target.numbers)) < 5:
         return
-    numeric = {n: f.values for n, f in features.items() if f.numeric and not linear_copy(f, target)}
+    copied = set(copied)
+    numeric = {n: f.values for n, f in features.items() if f.numeric and n not in copied}
     formulas = pair_identities(numeric, target.numbers) or sum_identity(numeric, target.numbers)
     for formula, parts in formulas[:5]:
         yield _warning(
@@ -104,13 +108,15 @@ def sums(features: dict[str, Feature], target: Target) -> Iterator[dict[str, str
         )
 
 
-def single_features(features: dict[str, Feature], target: Target) -> Iterator[dict[str, str]]:
+def single_features(
+    features: dict[str, Feature], target: Target, copied: Iterable[str]
+) -> Iterator[dict[str, str]]:
     """Columns, or the gaps in them, that predict the target alone."""
     measure, suspicious, certain = BARS[target.task]
     strengths = []
     for name, feature in features.items():
         strength = signal(feature, target)
-        if strength >= suspicious:
+        if strength >= suspicious and name not in set(copied):
             strengths.append((strength, name))
         gaps = feature.missing.mean()
         if 0.005 < gaps < 0.995:
@@ -173,7 +179,7 @@ def duplicates(units: Ints, target: Target, outside: Ints) -> Iterator[dict[str,
     if not target.classes:
         return
     units, codes = units[outside], target.codes[outside]
-    pairs = np.unique(units * len(target.classes) + codes) // len(target.classes)
+    pairs = pd.unique(units * len(target.classes) + codes) // len(target.classes)
     kinds = np.bincount(pairs, minlength=int(units.max()) + 1)
     torn = int((kinds[units] > 1).sum())
     if torn:
@@ -232,7 +238,9 @@ def high_cardinality(
     for name in names:
         if types[name] not in ("Category", "Text"):
             continue
-        distinct = len(set(columns[name].combine_chunks().dictionary_encode().dictionary.to_pylist()) - MISSING)
+        distinct = len(
+            set(columns[name].combine_chunks().dictionary_encode().dictionary.to_pylist()) - MISSING
+        )
         if distinct > 50:
             yield _warning(
                 "HighCardinality",

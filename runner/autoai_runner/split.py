@@ -27,6 +27,7 @@ from .divide import (
     divide,
     divide_by_time,
     fold_rows,
+    numbered,
     row_units,
 )
 from .labels import is_missing
@@ -193,7 +194,7 @@ def duplicate_units(codes: dict[str, Any], types: dict[str, str], keep: str | No
 
 def group_units(name: str, groups: Any, units: Ints) -> Ints:
     """Whole groups; rows without a group are one. The column is a feature, so duplicates share a group already."""
-    _, together = np.unique(groups, return_inverse=True)
+    together = numbered(groups)
     if together.max() + 1 < 3:
         raise Refusal(
             "TooFewGroups",
@@ -201,7 +202,7 @@ def group_units(name: str, groups: Any, units: Ints) -> Ints:
             "select and test on; use split Random or another column",
             column=name,
         )
-    return together.astype(np.int64)
+    return together
 
 
 def shuffled_buckets(
@@ -210,20 +211,18 @@ def shuffled_buckets(
     """Random and Group splits. Refuses where whole units leave no way to learn and to test."""
     count = len(target.classes)
 
-    def kinds(buckets: Ints, bucket: int) -> int:
-        return len(np.unique(target.codes[buckets == bucket]))
+    def kinds(buckets: Ints) -> list[int]:
+        """Number of classes in each bucket; of rows for regression, which wants one at least."""
+        if not count:
+            return [2 * int(rows > 0) for rows in np.bincount(buckets, minlength=3)]
+        table = np.bincount(buckets * count + target.codes, minlength=3 * count).reshape(3, count)
+        return [int(kind) for kind in (table > 0).sum(axis=1)]
 
     def complete(buckets: Ints) -> bool:
-        if len(np.unique(buckets)) < 3:
-            return False
-        return not count or (
-            kinds(buckets, TRAIN) == count and kinds(buckets, SELECTION) > 1 and kinds(buckets, FINAL) > 1
-        )
+        return min(kinds(buckets)) > 1 and kinds(buckets)[TRAIN] >= count
 
     def usable(buckets: Ints) -> bool:
-        if len(np.unique(buckets)) < 3:
-            return False
-        return not count or min(kinds(buckets, bucket) for bucket in (TRAIN, SELECTION, FINAL)) > 1
+        return min(kinds(buckets)) > 1
 
     for acceptable in (complete, usable):
         buckets = divide(units, target.codes, final, selection, seed, acceptable)

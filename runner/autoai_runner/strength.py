@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from scipy import stats
 
-from .labels import is_missing
+from .labels import MISSING
 from .target import Target
 
 Floats = npt.NDArray[np.float64]
@@ -33,8 +33,9 @@ def read_feature(column: pa.ChunkedArray, kind: str) -> Feature:
     """A column of text as a feature."""
     encoded = column.combine_chunks().dictionary_encode()
     codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    texts = pd.Series([text.strip() for text in encoded.dictionary.to_pylist()], dtype="object")
-    gaps = texts.map(is_missing).to_numpy(dtype=bool)
+    stripped = [text.strip() for text in encoded.dictionary.to_pylist()]
+    texts = pd.Series(stripped, dtype="object")
+    gaps = np.array([text in MISSING for text in stripped], dtype=bool)
     missing = gaps[codes]
     values = pd.to_numeric(texts.where(~gaps), errors="coerce").to_numpy(dtype=float)
     if kind == "Date" and not np.isfinite(values[~gaps]).any():

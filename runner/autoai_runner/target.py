@@ -72,7 +72,7 @@ def read_target(name: str, column: pa.ChunkedArray, task: str) -> Target:
             + (f" ({missing} more have no {quote(name)})" if missing else ""),
         )
     codes = codes[rows]
-    used = np.unique(codes)
+    used = np.flatnonzero(np.bincount(codes))
     spellings = [canonical(texts[code]) for code in used]
     classes = sorted_classes(spellings)
     index = {label: position for position, label in enumerate(classes)}

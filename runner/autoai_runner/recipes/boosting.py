@@ -6,6 +6,7 @@ A recipe like any other: reads `data/train.csv` and `data/task.json`, leaves `tr
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # Imported under its own name, so that the pickle says `boosting.Encoder` and not `__main__.Encoder`.
-    from boosting import main as run
-
-    run()
+    # Run under its own name, so that the pickle says `boosting.Encoder` and not `__main__.Encoder`.
+    importlib.import_module("boosting").main()
