@@ -1,7 +1,7 @@
 """Dividing rows into buckets: duplicates and groups whole, classes spread evenly, by seed or by time.
 
-Rows that must stay together are a *unit*. Units of one class are shuffled and dealt by the share of rows that lies
-before their middle, so the buckets get their fractions to within half a unit.
+Rows that must stay together are a *unit*. Units of one class are shuffled and dealt by the share of rows that
+lies before their middle, so the buckets get their fractions to within half a unit.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def cell_codes(column: pa.ChunkedArray) -> npt.NDArray[np.int32]:
 def row_units(columns: list[npt.NDArray[np.int32]], rows: int) -> Ints:
     """Rows with equal codes in every column get one unit; units are numbered from 0.
 
-    The codes are mixed into 64 bits (splitmix64, Steele et al. 2014): for a million rows, two different ones share a
-    unit once in thirty million files, and then merely stay together.
+    The codes are mixed into 64 bits (splitmix64, Steele et al. 2014): for a million rows, two different ones
+    share a unit once in thirty million files, and then merely stay together.
     """
     key = np.zeros(rows, dtype=np.uint64)
     for codes in columns:
@@ -108,7 +108,8 @@ def divide(
 ) -> Ints | None:
     """A bucket for each row, or None where no division that is tried is acceptable.
 
-    Tried in turn: other shuffles, then shuffles without regard to class (few large units cannot be stratified).
+    Tried in turn: other shuffles, then shuffles without regard to class (few large units cannot be
+    stratified).
     """
     strata = strata_of_units(units, codes)
     for attempt in range(2 * ATTEMPTS):
@@ -126,14 +127,15 @@ def fold_rows(units: Ints, codes: Ints, folds: int, seed: int) -> Ints:
     strata = strata_of_units(units, codes)
     rng = np.random.default_rng([seed, 1_000_003])
     middles = midpoints(units, strata, rng, small=1 / folds / 2)
-    # Strata smaller than the number of folds start at different folds, else they would all meet in the middle one.
+    # Strata smaller than the number of folds start at different folds, else they would all meet in the
+    # middle one.
     turn = rng.integers(0, folds, size=int(strata.max()) + 1)
     fold: Ints = (np.floor(middles * folds).astype(np.int64) + turn[strata]) % folds
     return fold[units]
 
 
 def divide_by_time(times: npt.NDArray[np.float64], final: float, selection: float) -> Ints | None:
-    """Earliest rows to train, next to selection, last to final; rows of one time together. None: under three times."""
+    """Earliest rows to train, latest to final; rows of one time together. None: under three times."""
     moments, moment_of_row = np.unique(times, return_inverse=True)
     if len(moments) < 3:
         return None

@@ -84,7 +84,7 @@ def formulas(first: str, second: str, a: Floats, b: Floats) -> list[tuple[str, F
             (f"{p} + {q}", a + b),
             (f"{p} - {q}", a - b),
             (f"{q} - {p}", b - a),
-            (f"{p} × {q}", a * b),
+            (f"{p} * {q}", a * b),
             (f"{p} / {q}", a / b),
             (f"{q} / {p}", b / a),
         ]
@@ -93,12 +93,12 @@ def formulas(first: str, second: str, a: Floats, b: Floats) -> list[tuple[str, F
 def sum_identity(features: dict[str, Floats], target: Floats) -> list[tuple[str, list[str]]]:
     """The target as a sum of three to eight columns, each added or subtracted once.
 
-    Least squares over all numeric columns; only an exact fit with coefficients of 1, 0 and -1 counts, so a noiseless
-    linear target of a generator, with coefficients of its own, is none.
+    Least squares over all numeric columns; only an exact fit with coefficients of 1, 0 and -1 counts, so a
+    noiseless linear target of a generator, with coefficients of its own, is none.
     """
     names = [n for n, v in features.items() if np.isfinite(v).mean() > 0.9 and np.nanmax(v) > np.nanmin(v)]
     names = names[:MAX_SUM_COLUMNS]
-    if not 3 <= len(names):
+    if len(names) < 3:
         return []
     matrix = np.column_stack([features[name] for name in names])
     rows = np.isfinite(matrix).all(axis=1)

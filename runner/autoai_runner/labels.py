@@ -1,7 +1,8 @@
 """Canonical text of class labels: one spelling for each value, whichever library wrote it.
 
-A class leaves the CSV as text, is read by pandas as a number or a boolean, comes back from a model as a numpy scalar,
-and is written again. `1`, `1.0` and `np.float32(1)` are then one class, and so are `True`, `TRUE` and `np.bool_(True)`.
+A class leaves the CSV as text, is read by pandas as a number or a boolean, comes back from a model as a numpy
+scalar, and is written again. `1`, `1.0` and `np.float32(1)` are then one class, and so are `True`, `TRUE` and
+`np.bool_(True)`.
 
 The standard library alone: `predict.py` loads this file inside the sandbox.
 """
@@ -18,9 +19,7 @@ INTEGER = re.compile(r"[+-]?[0-9]+(\.0*)?", re.ASCII)
 
 # What pandas.read_csv reads as missing by default: recipes read the target with it, so the split must agree.
 MISSING = frozenset(
-    "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null".split(
-        "|"
-    )
+    ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
 )
 
 # (negative, positive): where both classes are known words, the positive one is the one people ask for.
@@ -64,7 +63,7 @@ def is_missing(text: str) -> bool:
 
 
 def canonical(text: str) -> str:
-    """The one spelling of a class: `1.0` → `1`, `1e3` → `1000`, `TRUE` → `True`; any other text as it is, stripped."""
+    """The one spelling of a class: `1.0` → `1`, `1e3` → `1000`, `TRUE` → `True`; other text is stripped."""
     text = text.strip()
     lower = text.lower()
     if lower in ("true", "false"):
@@ -100,7 +99,8 @@ def text_of(value: object) -> str:
 def match(text: str, classes: Sequence[str]) -> str | None:
     """The class that a predicted text names, or None.
 
-    Where the classes are booleans, 0 and 1 are understood, and the other way round: `y == 1` is a natural thing to fit.
+    Where the classes are booleans, 0 and 1 are understood, and the other way round: `y == 1` is a natural
+    thing to fit.
     """
     name = canonical(text)
     if name in classes:

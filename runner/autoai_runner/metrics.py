@@ -1,9 +1,9 @@
 """Metrics: by scikit-learn for the score itself, and in weighted form for its standard error.
 
-The bootstrap draws the same number of rows with replacement, 200 times, by a seed. A draw is a vector of counts, one a
-row, and the metric is computed with the counts as weights on rows that were sorted once: 200 draws of 50,000 rows take
-well under a second. Beyond `MAX_CELLS` the draws are of an evenly spaced part of m of the n rows, and the error is
-scaled by sqrt(m / n).
+The bootstrap draws the same number of rows with replacement, 200 times, by a seed. A draw is a vector of
+counts, one a row, and the metric is computed with the counts as weights on rows that were sorted once: 200
+draws of 50,000 rows take well under a second. Beyond `MAX_CELLS` the draws are of an evenly spaced part of m
+of the n rows, and the error is scaled by sqrt(m / n).
 """
 
 from __future__ import annotations
@@ -46,10 +46,12 @@ def gain(metric: str, a: float, b: float) -> float:
 def compute(metric: str, data: Scored, classes: int) -> float:
     """The metric by scikit-learn; NaN where it is not defined for these rows.
 
-    - RocAuc of several classes: one-vs-rest, mean over the classes that occur among the rows (and are not all of them).
-    - LogLoss: probabilities are clipped to [2.2e-16, 1 - 2.2e-16], as scikit-learn does for doubles, so that a
-      prediction which is certain and wrong costs 36 nats and not infinity.
-    - BalancedAccuracy: mean recall over the classes that occur. F1Macro: mean over those that occur or are predicted.
+    - RocAuc of several classes: one-vs-rest, mean over the classes that occur among the rows (and are not all
+      of them).
+    - LogLoss: probabilities are clipped to [2.2e-16, 1 - 2.2e-16], as scikit-learn does for doubles, so that
+      a prediction which is certain and wrong costs 36 nats and not infinity.
+    - BalancedAccuracy: mean recall over the classes that occur. F1Macro: mean over those that occur or are
+      predicted.
     """
     truth, predicted = data.truth, data.predicted
     if len(data) == 0:
@@ -118,9 +120,7 @@ def weighted(metric: str, data: Scored, classes: int) -> Weighted:
         tiny = np.finfo(float).eps
         chosen = data.probabilities[np.arange(len(data)), truth.astype(np.int64)]
         return _mean(-np.log(np.clip(chosen, tiny, 1 - tiny)))
-    parts = [
-        _ranking(metric, truth == code, data.probabilities[:, code]) for code in ranked_classes(classes)
-    ]
+    parts = [_ranking(metric, truth == code, data.probabilities[:, code]) for code in ranked_classes(classes)]
 
     def mean_of_defined(w: Floats) -> float:
         values = [value for part in parts if not np.isnan(value := part(w))]
@@ -160,7 +160,7 @@ def _confusion(metric: str, data: Scored, classes: int) -> Weighted:
 
 
 def _ranking(metric: str, positive: npt.NDArray[np.bool_], score: Floats) -> Weighted:
-    """Area under the ROC curve, or average precision, over thresholds that were sorted once, highest first."""
+    """Area under the ROC curve, or average precision, over thresholds sorted once, highest first."""
     _, place = np.unique(-score, return_inverse=True)
     width = int(place.max()) + 1
     weights_positive = positive.astype(float)
@@ -183,7 +183,7 @@ def _ranking(metric: str, positive: npt.NDArray[np.bool_], score: Floats) -> Wei
 
 @dataclass(frozen=True)
 class Draws:
-    """Bootstrap draws of n rows: the same for every prediction of the same rows, which makes comparisons paired."""
+    """Bootstrap draws of n rows: the same for all predictions of them, so that comparisons are paired."""
 
     rows: Ints
     scale: float

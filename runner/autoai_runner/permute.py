@@ -1,7 +1,7 @@
 """Verb `permute`: rows for permutation importance, which the sandbox predicts and `report` scores.
 
-A sample of at most 200 rows, first as it is, then once for each column and repeat with that column's cells shuffled
-among the rows of the sample (Breiman 2001; Fisher, Rudin and Dominici 2019). Cells keep their text.
+A sample of at most 200 rows, first as it is, then once for each column and repeat with that column's cells
+shuffled among the rows of the sample (Breiman 2001; Fisher, Rudin and Dominici 2019). Cells keep their text.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The predictor: loads a model in a fresh process, asks it once, writes what it said.
 
-Runs inside the sandbox next to generated code, as a script, so nothing of it may be trusted by what comes after: the
-scorer checks every line that this writes. On failure it ends as Python does, with a traceback and exit code 1.
+Runs inside the sandbox next to generated code, as a script, so nothing of it may be trusted by what comes
+after: the scorer checks every line that this writes. On failure it ends as Python does, with a traceback and
+exit code 1.
 
     predict.py --model trained_model.joblib --input rows.csv --output predictions.csv [--entry train.py]
 """
@@ -22,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def prepare_path() -> None:
-    """The recipe's files come first on `sys.path`, and ours are not on it: a recipe may have a `split.py` of its own."""
+    """The recipe's files first on `sys.path`, ours not on it: a recipe may have its own `split.py`."""
     sys.path[:] = [str(Path.cwd())] + [
         entry for entry in sys.path if entry and Path(entry).resolve() not in (HERE, Path.cwd())
     ]
@@ -43,9 +44,10 @@ def load_labels() -> ModuleType:
 class MainResolver:
     """Finds what a script, run as `__main__`, defined, without running the script again.
 
-    A class defined in the entry script is pickled as `__main__.X`. Here `__main__` is the predictor, so `X` is looked up
-    in the entry's source (or, with no entry named, in whichever file of the recipe defines it): imports, functions,
-    classes and assignments of plain constants are executed; everything that computes is left out.
+    A class defined in the entry script is pickled as `__main__.X`. Here `__main__` is the predictor, so `X`
+    is looked up in the entry's source (or, with no entry named, in whichever file of the recipe defines it):
+    imports, functions, classes and assignments of plain constants are executed; everything that computes is
+    left out.
     """
 
     def __init__(self, entry: Path | None) -> None:
@@ -64,7 +66,8 @@ class MainResolver:
         where = self._entry.name if self._entry else "no file of the recipe"
         raise AttributeError(
             f"the model was saved with {name!r} of the script that trained it, and {where} "
-            f"{'does not define' if self._entry else 'defines'} it at top level: move {name!r} into a module of its own, "
+            f"{'does not define' if self._entry else 'defines'} it at top level: move {name!r} into a "
+            f"module of its own, "
             "such as features.py, import it from there in the script, and train again"
         )
 
@@ -82,7 +85,8 @@ class MainResolver:
                 try:
                     exec(compile(module, str(path), "exec"), namespace)
                 except NameError:
-                    # It builds on something that the script computes; whoever needs it will say what is missing.
+                    # It builds on something that the script computes; whoever needs it will say what is
+                    # missing.
                     continue
         # Methods look globals up in `namespace`; pickle and dataclasses look in the module, hence both.
         return namespace
@@ -168,7 +172,8 @@ def class_probabilities(model: Any, frame: Any, labels: ModuleType) -> tuple[Any
     names = [labels.text_of(name) for name in numpy.asarray(classes).ravel()]
     if probabilities.shape != (len(frame), len(names)):
         raise ValueError(
-            f"predict_proba() must return one row of {len(names)} probabilities (as classes_ has) for each of the "
+            f"predict_proba() must return one row of {len(names)} probabilities (as classes_ has) for each "
+            f"of the "
             f"{len(frame)} rows; it returned an array of shape {probabilities.shape}"
         )
     return probabilities, names

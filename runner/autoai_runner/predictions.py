@@ -1,4 +1,4 @@
-"""Labels and predictions as arrays. Predictions come from generated code: nothing in them is believed unchecked."""
+"""Labels and predictions as arrays. Predictions come from generated code: nothing is believed unchecked."""
 
 from __future__ import annotations
 
@@ -60,7 +60,10 @@ def read_scored(
     *,
     probabilities: bool,
 ) -> Scored:
-    """Labels, or the file of them, with a file of predictions. `probabilities`: they are needed, so what is wrong with them is refused and not left out."""
+    """Labels, or the file of them, with a file of predictions.
+
+    `probabilities`: they are needed, so what is wrong with them is refused and not left out.
+    """
     texts = read_column(labels, "label") if isinstance(labels, Path) else labels
     table = read_table(predictions)
     if "prediction" not in table:
@@ -93,7 +96,8 @@ def read_scored(
     if found is None and probabilities:
         raise _refusal(
             "MissingProbabilities",
-            "the metric needs class probabilities and the model gives none: it must have predict_proba() and classes_",
+            "the metric needs class probabilities and the model gives none: it must have predict_proba() "
+            "and classes_",
         )
     return Scored(truth, np.array([codes[text] for text in predicted], dtype=np.int64), found)
 
@@ -133,7 +137,8 @@ def read_probabilities(
         row = int(off.argmax())
         raise _refusal(
             "ProbabilitiesDoNotSumToOne",
-            f"the probabilities of row {row + 1} sum to {sums[row]:g} over {some(columns)}: they must sum to 1",
+            f"the probabilities of row {row + 1} sum to {sums[row]:g} over {some(columns)}: they must sum "
+            f"to 1",
         )
     return np.asarray(np.clip(found, 0, 1) / sums[:, None])
 
@@ -173,7 +178,8 @@ def numbers(texts: Sequence[str], what: str) -> Floats:
         row = int(bad.argmax())
         raise _refusal(
             "NotFinite",
-            f"{what} of row {row + 1} is {quote(texts[row])}, and {int(bad.sum())} of {len(texts)} are no finite numbers: "
+            f"{what} of row {row + 1} is {quote(texts[row])}, and {int(bad.sum())} of {len(texts)} are no "
+            f"finite numbers: "
             "a model must give a finite number for every row, missing cells and unseen values included",
         )
     return values

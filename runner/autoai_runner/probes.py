@@ -1,23 +1,22 @@
 """Leak probes: deterministic questions put to the data before anyone models them.
 
-Each finding is a `DataWarning` for the agent and the user. A probe says what it measured and what it may mean; it never
-changes the data. Labels of final rows are not looked at.
+Each finding is a `DataWarning` for the agent and the user. A probe says what it measured and what it may
+mean; it never changes the data. Labels of final rows are not looked at.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from .divide import Ints
+from .findings import warning
 from .identities import copies, linear_copy, pair_identities, sum_identity
 from .labels import MISSING
-from .refusal import one_line
 from .strength import Feature, order_signal, read_feature, signal
 from .target import Target, quote
 
@@ -29,8 +28,9 @@ IDENTIFIER_NAME = re.compile(
     r"(^|[_\W])(id|uuid|guid|key|index|idx|row|rownum|no|nr|number)$|[a-z]I[dD]$|ID$"
 )
 
-# How well one feature must predict alone: (suspicious, near certain). AUC for two classes, macro one-vs-rest for more;
-# R² for numbers. Several classes are easily told apart by one honest measurement, hence the higher bar.
+# How well one feature must predict alone: (suspicious, near certain). AUC for two classes, macro one-vs-rest
+# for more; R² for numbers. Several classes are easily told apart by one honest measurement, hence the higher
+# bar.
 BARS = {
     "BinaryClassification": ("AUC", 0.98, 0.999),
     "MulticlassClassification": ("one-vs-rest AUC", 0.99, 0.999),
@@ -76,7 +76,7 @@ def probe(
     ]
     if len(found) > MAX_WARNINGS:
         left = len(found) - MAX_WARNINGS + 1
-        found = [*found[: MAX_WARNINGS - 1], _warning("MoreWarnings", f"{left} more findings are not listed")]
+        found = [*found[: MAX_WARNINGS - 1], warning("MoreWarnings", f"{left} more findings are not listed")]
     return found
 
 
@@ -85,7 +85,7 @@ def target_copies(features: dict[str, Feature], target: Target) -> Iterator[dict
     for name, feature in features.items():
         how = copies(feature, target) or linear_copy(feature, target)
         if how:
-            yield _warning(
+            yield warning(
                 "TargetCopy",
                 f"column {quote(name)} {how}: leave it out, it will not be known when predicting",
                 name,
@@ -100,9 +100,10 @@ def sums(features: dict[str, Feature], target: Target, copied: Iterable[str]) ->
     numeric = {n: f.values for n, f in features.items() if f.numeric and n not in copied}
     formulas = pair_identities(numeric, target.numbers) or sum_identity(numeric, target.numbers)
     for formula, parts in formulas[:5]:
-        yield _warning(
+        yield warning(
             "ColumnsSumToTarget",
-            f"the target is {formula}: leave out {' and '.join(quote(p) for p in parts[:6])} unless all of them are known "
+            f"the target is {formula}: leave out {' and '.join(quote(p) for p in parts[:6])} unless all of "
+            f"them are known "
             "before the target is",
             parts[0],
         )
@@ -126,19 +127,22 @@ def single_features(
                 True,
                 feature.missing.astype(np.int64),
             )
-            # Two groups can reach no high R²; explaining half of a continuous target is already beyond chance gaps.
+            # Two groups can reach no high R²; explaining half of a continuous target is already beyond
+            # chance gaps.
             if signal(alone, target) >= (0.5 if target.task == "Regression" else 0.95):
-                yield _warning(
+                yield warning(
                     "MissingnessPredictsTarget",
-                    f"whether {quote(name)} is filled in tells the target almost alone: it was probably written down "
+                    f"whether {quote(name)} is filled in tells the target almost alone: it was probably "
+                    f"written down "
                     "after the outcome was known",
                     name,
                 )
     for strength, name in sorted(strengths, reverse=True):
         verdict = "almost certainly" if strength >= certain else "possibly"
-        yield _warning(
+        yield warning(
             "SingleFeaturePredictsTarget",
-            f"{quote(name)} alone predicts the target with cross-validated {measure} {strength:.3f}: {verdict} it is known "
+            f"{quote(name)} alone predicts the target with cross-validated {measure} {strength:.3f}: "
+            f"{verdict} it is known "
             "only after the outcome; keep it only if it is known when predicting",
             name,
         )
@@ -171,9 +175,10 @@ def duplicates(units: Ints, target: Target, outside: Ints) -> Iterator[dict[str,
     count = len(units)
     repeated = count - int(units.max()) - 1
     if repeated:
-        yield _warning(
+        yield warning(
             "DuplicateRows",
-            f"{repeated} of {count} rows repeat the features of another row; copies are kept on one side of every split "
+            f"{repeated} of {count} rows repeat the features of another row; copies are kept on one side of "
+            f"every split "
             "and in one fold, so do the same when you cross-validate",
         )
     if not target.classes:
@@ -183,9 +188,10 @@ def duplicates(units: Ints, target: Target, outside: Ints) -> Iterator[dict[str,
     kinds = np.bincount(pairs, minlength=int(units.max()) + 1)
     torn = int((kinds[units] > 1).sum())
     if torn:
-        yield _warning(
+        yield warning(
             "SameRowsDifferentLabels",
-            f"{torn} of {len(units)} rows have the same features as a row of another class: no model can be right on all "
+            f"{torn} of {len(units)} rows have the same features as a row of another class: no model can be "
+            f"right on all "
             "of them",
         )
 
@@ -201,17 +207,19 @@ def time_order(
         steps = np.diff(values)
         steps = steps[steps != 0]
         if max((steps > 0).mean(), (steps < 0).mean()) >= 0.99:
-            yield _warning(
+            yield warning(
                 "TimeOrder",
-                f"the rows are in order of {quote(name)}: if the model is to predict the future, set evaluation.split: Time "
+                f"the rows are in order of {quote(name)}: if the model is to predict the future, set "
+                f"evaluation.split: Time "
                 f"and evaluation.column: {quote(name)}",
                 name,
             )
     share = order_signal(target)
     if share is not None:
-        yield _warning(
+        yield warning(
             "TimeOrder",
-            f"the target changes along the rows of the file ({share:.0%} of its variation goes with their order): rows are "
+            f"the target changes along the rows of the file ({share:.0%} of its variation goes with their "
+            f"order): rows are "
             "sorted by it, or in order of time; in the latter case a split by Time tells the truth",
         )
 
@@ -223,9 +231,10 @@ def imbalance(target: Target, name: str) -> Iterator[dict[str, str]]:
     shares = np.bincount(target.codes, minlength=len(target.classes)) / len(target.codes)
     rarest = int(shares.argmin())
     if shares[rarest] < (0.1 if len(shares) == 2 else 0.2 / len(shares)):
-        yield _warning(
+        yield warning(
             "Imbalance",
-            f"class {quote(target.classes[rarest])} has {shares[rarest]:.2%} of the rows: accuracy says little, and "
+            f"class {quote(target.classes[rarest])} has {shares[rarest]:.2%} of the rows: accuracy says "
+            f"little, and "
             "thresholds and class weights matter",
             name,
         )
@@ -242,21 +251,17 @@ def high_cardinality(
             set(columns[name].combine_chunks().dictionary_encode().dictionary.to_pylist()) - MISSING
         )
         if distinct > 50:
-            yield _warning(
+            yield warning(
                 "HighCardinality",
-                f"{quote(name)} has {distinct} distinct texts: encode it by target, frequency or words rather than one-hot",
+                f"{quote(name)} has {distinct} distinct texts: encode it by target, frequency or words "
+                f"rather than one-hot",
                 name,
             )
 
 
 def _identifier(name: str, why: str) -> dict[str, str]:
-    return _warning(
+    return warning(
         "IdentifierColumn",
         f"column {quote(name)} {why}: a model that uses it learns rows by heart; leave it out",
         name,
     )
-
-
-def _warning(code: str, message: str, column: str | None = None) -> dict[str, Any]:
-    found = {"code": code, "message": one_line(message, 512)}
-    return found if column is None else {**found, "column": column}

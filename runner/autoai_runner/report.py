@@ -113,7 +113,7 @@ def thinned(x: Floats, y: Floats) -> list[list[float]]:
 
 
 def confusion(data: Scored, classes: Sequence[str]) -> dict[str, Any]:
-    """Counts, one row for each true class and one column for each predicted one; rare classes of many are put together."""
+    """Counts: a row for each true class, a column for each predicted one; the rare of many put together."""
     truth, predicted = data.truth.astype(np.int64), data.predicted.astype(np.int64)
     names = [short(label) for label in classes]
     if len(classes) > CONFUSION_CLASSES:
@@ -128,7 +128,7 @@ def confusion(data: Scored, classes: Sequence[str]) -> dict[str, Any]:
 
 
 def calibration(data: Scored, classes: Sequence[str]) -> dict[str, Any]:
-    """Probability given against frequency found, in ten bins: of the positive class, or of the likeliest of several."""
+    """Probability given and frequency found, in ten bins: of the positive class, or the likeliest."""
     assert data.probabilities is not None
     if len(classes) == 2:
         of, said, true = short(classes[1]), data.probabilities[:, 1], data.truth == 1
@@ -168,9 +168,10 @@ def scatter(data: Scored, seed: int) -> list[list[float]]:
 def importance(
     request: dict[str, Any], task: str, metric: str, classes: Sequence[str], seed: int
 ) -> dict[str, Any]:
-    """How much worse the metric becomes when one column's cells are shuffled, with the standard error of that.
+    """How much worse the metric becomes when the cells of one column are shuffled, with standard errors.
 
-    `request`: `index`, the result of `permute`; `labels` of the file that it sampled; `predictions` for what it wrote.
+    `request`: `index`, the result of `permute`; `labels` of the file that it sampled; `predictions` for what
+    it wrote.
     """
     index = request["index"]
     rows, columns, repeats = index["rows"], index["columns"], int(index["repeats"])

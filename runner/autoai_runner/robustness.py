@@ -8,8 +8,8 @@ UNSEEN = "a value that no row had"
 def altered_rows(cells: dict[str, list[str]], types: dict[str, str]) -> tuple[list[str], list[list[str]]]:
     """Header and rows made of a few train rows, each altered.
 
-    The columns come in reverse order. The first row is all missing; of the others, every second has values in its
-    categories and texts that no row had, and each column is missing in at least one.
+    The columns come in reverse order. The first row is all missing; of the others, every second has values in
+    its categories and texts that no row had, and each column is missing in at least one.
     """
     header = list(reversed(cells))
     count = len(next(iter(cells.values())))

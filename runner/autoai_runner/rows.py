@@ -1,7 +1,7 @@
 """Rows of a canonical CSV as bytes: any subset, in any order, with or without one column, never re-formatted.
 
-What a recipe reads is cut out of the bytes that intake wrote, so a cell cannot change on the way (`1.50` stays `1.50`),
-and a 100 MB file is cut in a second or two.
+What a recipe reads is cut out of the bytes that intake wrote, so a cell cannot change on the way (`1.50`
+stays `1.50`), and a 100 MB file is cut in a second or two.
 """
 
 from __future__ import annotations
@@ -103,10 +103,11 @@ def read_header(data: bytes) -> list[str]:
 
 
 def segment_offsets(data: npt.NDArray[np.uint8], columns: int, target: int) -> Ints:
-    """Byte offsets that cut every line, header included, in three: before the target's cell, the cell, after it.
+    """Byte offsets that cut every line, header included, in three: before the target's cell, the cell, after
+    it.
 
-    The separator that goes with the cell is in the middle part, so that the outer two make a line without it. One more
-    offset, the end, closes the list.
+    The separator that goes with the cell is in the middle part, so that the outer two make a line without it.
+    One more offset, the end, closes the list.
     """
     cuts: list[Ints] = []
     seen = 0  # separators so far

@@ -1,9 +1,9 @@
 """Verb `score`: what the model's predictions are worth, where the labels are.
 
-Cross-validation is scored on the pooled out-of-fold rows: each row counts once, so small folds and classes that some
-folds lack need no special rule, one bootstrap over rows gives the standard error, and anyone can recompute the score
-from the stored files. (A mean over folds would hide that a model is scaled differently in each; the published model is
-one model, so that is rightly held against a recipe.)
+Cross-validation is scored on the pooled out-of-fold rows: each row counts once, so small folds and classes
+that some folds lack need no special rule, one bootstrap over rows gives the standard error, and anyone can
+recompute the score from the stored files. (A mean over folds would hide that a model is scaled differently in
+each; the published model is one model, so that is rightly held against a recipe.)
 """
 
 from __future__ import annotations
@@ -56,10 +56,9 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         raise Refusal("ScoreUndefined", undefined(metric, data, classes))
     versus = []
     for name, other in others:
-        difference = [gain(metric, score, compute(metric, other, len(classes)))]
-        other_values = draws.values(metric, other, len(classes))
-        spread = draws.spread(np.array([gain(metric, a, b) for a, b in zip(values, other_values, strict=True)]))
-        versus.append({"name": name, "gain": difference[0], "standardError": spread})
+        better = gain(metric, score, compute(metric, other, len(classes)))
+        spread = draws.spread(values - draws.values(metric, other, len(classes)))
+        versus.append({"name": name, "gain": better, "standardError": spread})
     return {
         **result,
         "score": score,
@@ -101,8 +100,8 @@ def memorisation(
 ) -> dict[str, Any] | None:
     """Whether rows with labels that the agent could read are predicted better than chance allows.
 
-    A recipe that carries the answers of `train.csv` in its code predicts them in every fold. The difference is tested
-    against three bootstrap standard errors of it. None: too few rows of either kind to tell.
+    A recipe that carries the answers of `train.csv` in its code predicts them in every fold. The difference
+    is tested against three bootstrap standard errors of it. None: too few rows of either kind to tell.
     """
     parts = [data.take(seen), data.take(~seen)]
     if min(len(part) for part in parts) < MEMORISED_ROWS:
@@ -135,4 +134,4 @@ def undefined(metric: str, data: Scored, classes: Sequence[str]) -> str:
     if classes and len(np.unique(data.truth)) == 1:
         label = quote(classes[int(data.truth[0])])
         return f"{metric} is not defined: all {len(data)} rows that are scored have the class {label}"
-    return f"{metric} is not defined for the {len(data)} rows that are scored: predictions or labels are degenerate"
+    return f"{metric} is not defined for the {len(data)} rows that are scored"

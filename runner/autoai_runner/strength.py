@@ -21,7 +21,7 @@ BINS = 64
 
 @dataclass(frozen=True)
 class Feature:
-    """A column of the sample: numbers where it holds numbers or dates (missing as NaN), else codes by distinct text."""
+    """A column of the sample: numbers where it holds numbers or dates (missing as NaN), and codes by text."""
 
     values: Floats
     missing: npt.NDArray[np.bool_]
@@ -50,8 +50,9 @@ def read_feature(column: pa.ChunkedArray, kind: str) -> Feature:
 def signal(feature: Feature, target: Target) -> float:
     """Cross-validated strength of one feature: AUC, macro one-vs-rest AUC, or R².
 
-    The feature is cut into bins (64 quantiles for numbers, one for each text otherwise, one for missing cells) and the
-    mean target of a bin, learned on two thirds of the rows, predicts it on the rest: a one-feature tree, vectorised.
+    The feature is cut into bins (64 quantiles for numbers, one for each text otherwise, one for missing
+    cells) and the mean target of a bin, learned on two thirds of the rows, predicts it on the rest: a
+    one-feature tree, vectorised.
     """
     bins = bin_codes(feature)
     if bins.max(initial=0) == 0:
@@ -85,7 +86,7 @@ def bin_codes(feature: Feature) -> npt.NDArray[np.int64]:
 
 
 def out_of_fold_means(bins: npt.NDArray[np.int64], values: Floats) -> Floats:
-    """For each row the mean of `values` in its bin over the rows of the other folds, drawn a little to their mean."""
+    """For each row the mean of `values` in its bin over the other folds, drawn a little to their mean."""
     # A fixed scramble: rows that are sorted, by the target or by time, still spread over the folds.
     fold = np.random.default_rng(0).permutation(len(bins)) % FOLDS
     predicted = np.empty(len(bins))
@@ -100,7 +101,7 @@ def out_of_fold_means(bins: npt.NDArray[np.int64], values: Floats) -> Floats:
 
 
 def order_signal(target: Target) -> float | None:
-    """Share of the target's variation that goes with the row's place in the file; None where chance could do it.
+    """Share of the target's variation that goes with the row's place; None where chance could do it.
 
     One-way analysis of variance over ten stretches of the file, of the numbers or of each class's indicator.
     """

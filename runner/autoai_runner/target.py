@@ -21,7 +21,7 @@ MAX_INTEGER_CLASSES = 20
 
 @dataclass(frozen=True)
 class Target:
-    """A target column that can be learned. `rows` are those that have one; the other arrays are aligned with it."""
+    """A target that can be learned. `rows` are those that have one; the other arrays are aligned with it."""
 
     task: str
     classes: list[str]
@@ -83,7 +83,8 @@ def read_target(name: str, column: pa.ChunkedArray, task: str) -> Target:
     if len(classes) == 1:
         raise Refusal(
             "TargetConstant",
-            f"column {quote(name)} has the one value {quote(classes[0])} in every row: there is nothing to learn",
+            f"column {quote(name)} has the one value {quote(classes[0])} in every row: there is nothing to "
+            f"learn",
             column=name,
         )
     words = [label for label in classes if not NUMBER.fullmatch(label)]
@@ -96,8 +97,10 @@ def read_target(name: str, column: pa.ChunkedArray, task: str) -> Target:
             where = int(rows[np.isin(class_codes, sorted(bad)).argmax()]) + 1
             raise Refusal(
                 "TargetNotNumeric",
-                f"{cells} of {len(rows)} values of {quote(name)} are no numbers, such as {quote(words[0])} in row {where}: "
-                "a regression target must be numbers; correct them, leave them empty, or choose a classification task",
+                f"{cells} of {len(rows)} values of {quote(name)} are no numbers, such as {quote(words[0])} "
+                f"in row {where}: "
+                "a regression target must be numbers; correct them, leave them empty, or choose a "
+                "classification task",
                 column=name,
             )
         numbers = np.array([float(text) if present[i] else np.nan for i, text in enumerate(texts)])[codes]
@@ -112,7 +115,7 @@ def read_target(name: str, column: pa.ChunkedArray, task: str) -> Target:
 
 
 def infer(classes: Sequence[str], counts: npt.NDArray[np.int64], numeric: bool) -> str:
-    """Two values: binary. Text: classes. A few integers close together, each often: classes. Other numbers: regression."""
+    """Two values: binary. Text, or a few integers close together, each often: classes. Else: regression."""
     if len(classes) == 2:
         return "BinaryClassification"
     if not numeric:
@@ -146,15 +149,16 @@ def check_classes(
         advice = (
             "choose Regression"
             if not words
-            else f"the other {len(classes) - words} are numbers: correct or empty these cells for a Regression"
+            else f"the other {len(classes) - words} are numbers: correct or empty these cells for a "
+            f"Regression"
             if words < 0.1 * len(classes)
             else "name a column with fewer classes, or merge classes"
         )
         words_ = f", {words} of them no numbers" if 0 < words < 0.1 * len(classes) else ""
         raise Refusal(
             "TooManyClasses",
-            f"{quote(name)} has {len(classes)} distinct values{words_}, more than the {MAX_CLASSES} classes supported: "
-            + advice,
+            f"{quote(name)} has {len(classes)} distinct values{words_}, more than the {MAX_CLASSES} classes "
+            f"supported: " + advice,
             column=name,
         )
     rare = [label for label, count in zip(classes, counts, strict=True) if count < MIN_CLASS_ROWS]
@@ -162,7 +166,8 @@ def check_classes(
         found = ", ".join(f"{quote(label)} ({int(counts[classes.index(label)])})" for label in rare[:5])
         raise Refusal(
             "ClassTooRare",
-            f"each class of {quote(name)} needs at least {MIN_CLASS_ROWS} rows, one each to train, select and test on; "
+            f"each class of {quote(name)} needs at least {MIN_CLASS_ROWS} rows, one each to train, select "
+            f"and test on; "
             f"too few have {found}{' and others' if len(rare) > 5 else ''}: "
             "add rows, merge the class with another, or leave its rows out",
             column=name,

@@ -1,7 +1,7 @@
 """Gradient-boosting baseline: scikit-learn's histogram boosting at its defaults, on plainly encoded columns.
 
-A recipe like any other: reads `data/train.csv` and `data/task.json`, leaves `trained_model.joblib`. Must be named
-`boosting.py`: the model is pickled with `boosting.Encoder`.
+A recipe like any other: reads `data/train.csv` and `data/task.json`, leaves `trained_model.joblib`. Must be
+named `boosting.py`: the model is pickled with `boosting.Encoder`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ NOT_USED = ("Identifier", "Empty")
 class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Columns as numbers: dates as days, categories as codes by frequency, text as its length and word count.
 
-    `types` maps a column to its type in the data profile. Columns come by name, in any order; unseen categories become
-    "missing", as do cells that are no number or date where one is expected.
+    `types` maps a column to its type in the data profile. Columns come by name, in any order; unseen
+    categories become "missing", as do cells that are no number or date where one is expected.
     """
 
     def __init__(self, types: dict[str, str]) -> None:
