@@ -295,8 +295,9 @@ describe("when the service cannot answer now", () => {
     const gemini = await model([{ hang: true }]);
     const controller = new AbortController();
     const reply = gemini.reply(request(), controller.signal);
-    controller.abort(new Error("the operator stops"));
-    await expect(reply).rejects.toThrow("the operator stops");
+    const reason = new Error("the operator stops");
+    controller.abort(reason);
+    await expect(reply).rejects.toBe(reason);
   });
 });
 

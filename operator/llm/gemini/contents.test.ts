@@ -66,6 +66,7 @@ describe("toContents", () => {
       { role: "tools", responses: [{ name: "a", response: { ok: true, head: "😀".slice(0, 1) } }] },
     ];
     expect(JSON.stringify(toContents(turns))).not.toMatch(/\\ud8/);
+    expect(JSON.stringify(toContents([{ role: "user", text: "😀".slice(0, 1) }]))).not.toMatch(/\\ud8/);
   });
 
   const name = fc.constantFrom("a", "b");
