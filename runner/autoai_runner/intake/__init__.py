@@ -1,0 +1,1 @@
+"""Intake of a CSV: what it is, what is in its columns, and its canonical form."""

@@ -1,0 +1,158 @@
+"""The rows, a block at a time, as columns of text; and where exactly a table is broken."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from ..refusal import Refusal
+from .layout import MAX_RECORD, Layout
+from .notes import plural
+from .source import Source
+
+BLOCK = 1 << 22
+# What pandas.read_csv takes for missing (its default na_values): the two must agree on what a cell says.
+MISSING = (
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
+    "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+)  # fmt: skip
+
+
+def read_blocks(
+    source: Source, layout: Layout, columns: Sequence[int], block_bytes: int = BLOCK
+) -> Iterator[list[pa.StringArray]]:
+    """Yields, block by block, the cells of the columns asked for; missing markers are null, the rest verbatim.
+
+    Blank lines are skipped, as pandas does. Refuses rows of other lengths, with the physical line.
+    """
+    if layout.offset >= source.path.stat().st_size:
+        return
+    names = [str(index) for index in range(layout.fields)]
+    wanted = [str(index) for index in columns]
+    extra = [names[-1]] if layout.trailing else []
+    last = [names[-1]] if names[-1] not in wanted + extra else []
+    final: Any = None
+    with pa.OSFile(str(source.path)) as file:
+        file.seek(layout.offset)
+        try:
+            reader = pa_csv.open_csv(
+                file,
+                read_options=pa_csv.ReadOptions(column_names=names, block_size=block_bytes),
+                parse_options=pa_csv.ParseOptions(
+                    delimiter=layout.delimiter,
+                    newlines_in_values=True,
+                    invalid_row_handler=lambda row: "error" if row.text.strip() else "skip",
+                ),
+                convert_options=pa_csv.ConvertOptions(
+                    check_utf8=False,
+                    column_types={name: pa.string() for name in names},
+                    include_columns=wanted + extra + last,
+                    null_values=list(MISSING),
+                    strings_can_be_null=True,
+                ),
+            )
+            for batch in reader:
+                if batch.num_rows == 0:
+                    continue
+                final = batch.column(len(wanted) if extra or last else wanted.index(names[-1]))
+                if extra and final.null_count < len(final):
+                    raise find_fault(source, layout) or unreadable()
+                yield batch.columns[: len(wanted)]
+        except pa.ArrowInvalid as error:
+            if "Empty CSV file" in str(error):
+                return
+            raise (find_fault(source, layout) or unreadable()) from error
+    if final is not None and may_be_unterminated(source, final[-1].as_py()):
+        fault = find_fault(source, layout)
+        if fault is not None:
+            raise fault
+
+
+def unreadable() -> Refusal:
+    """The parser would not, and the slow reading below found nothing."""
+    return Refusal(
+        "Unreadable",
+        "The rows cannot be told apart: check quotation marks and line breaks, or save it again as CSV.",
+    )
+
+
+def may_be_unterminated(source: Source, last_cell: str | None) -> bool:
+    """Arrow takes a quote that never ends for one that ends with the file. Cheap, and true too often."""
+    tails = [cell.replace('"', '""') for cell in (MISSING if last_cell is None else [last_cell])]
+    longest = max(len(tail.encode("utf-8")) for tail in tails) + 1
+    with source.path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - longest))
+        end = file.read()
+    return any(end.endswith(('"' + tail).encode("utf-8")) for tail in tails)
+
+
+def find_fault(source: Source, layout: Layout) -> Refusal | None:
+    """Reads the file record by record, slowly, for the first one that is broken. None: none is."""
+    end = "\uffffend of file"
+    with source.path.open(encoding="utf-8", newline="") as file:
+        file.seek(source.start)
+
+        def lines() -> Iterator[str]:
+            yield from file
+            # Inside quotes this becomes part of a cell, and so tells that they were never closed.
+            yield end
+
+        reader = csv.reader(lines(), delimiter=layout.delimiter)
+        first, header_seen = 1, False
+        while True:
+            try:
+                row = next(reader)
+            except StopIteration:
+                return None
+            except csv.Error:
+                return unterminated(first)
+            line, first = first, reader.line_num + 1
+            if row == [end]:
+                return None
+            if row and row[-1].endswith(end):
+                text = row[-1].removesuffix(end)
+                breaks = text.count("\n") + text.replace("\r\n", "").count("\r")
+                last_line_open = not text.endswith(("\n", "\r"))
+                return unterminated(reader.line_num - breaks - int(last_line_open))
+            if len(row) <= 1 and not "".join(row).strip() and layout.fields > 1:
+                continue
+            if not row:
+                continue
+            if not header_seen:
+                header_seen = True
+                continue
+            if len(row) != layout.fields or (layout.trailing and row[-1].strip()):
+                return ragged(line, row, layout)
+            if sum(map(len, row)) * 4 > MAX_RECORD and len("".join(row).encode("utf-8")) > MAX_RECORD // 2:
+                return Refusal(
+                    "RowTooLong",
+                    f"The row at line {line:,} has more than {MAX_RECORD // 2:,} bytes: shorten its cells.",
+                    line=line,
+                )
+
+
+def ragged(line: int, row: list[str], layout: Layout) -> Refusal:
+    """The refusal of a row that has too few or too many fields."""
+    expected = len(layout.names)
+    name = {"\t": "tab"}.get(layout.delimiter, f"'{layout.delimiter}'")
+    return Refusal(
+        "RaggedRow",
+        f"Line {line:,} has {plural(len(row), 'field')}, expected {expected:,} as in the header (delimiter {name}). "
+        "Put cells that contain the delimiter in quotation marks, with none but the delimiter before them.",
+        line=line,
+    )
+
+
+def unterminated(line: int) -> Refusal:
+    """The refusal of a quotation mark that is never closed."""
+    return Refusal(
+        "UnterminatedQuote",
+        f"A quotation mark opened in line {line:,} is not closed: expected a closing one. "
+        'Inside quoted cells a quotation mark is written twice ("").',
+        line=line,
+    )

@@ -1,0 +1,139 @@
+"""One column on its way through a pass: converted, counted, and in the end described."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from .convert import Converted, convert
+from .evidence import Plan
+from .notes import shown
+from .statistics import Moments, TextShape, ValueCounts
+
+NAMED_ID = re.compile(
+    r"(?i)(^|[^a-z])(id|uuid|guid)$|[a-z0-9](ID|Id|Uuid|UUID|Guid|GUID)$|(?i:^row[ _-]?(number|index)$)"
+)
+ENOUGH = 20
+"""Fewer rows than this are too few to tell an identifier from a value."""
+
+
+class ColumnScan:
+    """Converts the blocks of one column by a plan, and gathers its profile."""
+
+    def __init__(self, name: str, plan: Plan, max_values: int, max_bytes: int) -> None:
+        self.name, self.plan = name, plan
+        self.rows = self.missing = 0
+        self.integers = True
+        self.doubt = False
+        self.counts = ValueCounts(max_values, max_bytes)
+        self.moments = Moments()
+        self.shape = TextShape()
+
+    def add(self, cells: pa.StringArray) -> pa.StringArray:
+        """A block's cells; returns them in canonical text, null where missing."""
+        self.rows += len(cells)
+        return self._add_distinct(cells) if self.counts.exact else self._add_cells(cells)
+
+    def _add_distinct(self, cells: pa.StringArray) -> pa.StringArray:
+        encoded = cells.dictionary_encode()
+        values, indices = encoded.dictionary, encoded.indices
+        codes = (indices.drop_null() if indices.null_count else indices).to_numpy()
+        counts = np.bincount(codes, minlength=len(values)).astype(np.int64)
+        converted = self._convert(values)
+        present = converted.text
+        if present.null_count:
+            known = present.is_valid().to_numpy(zero_copy_only=False)
+            present, counts_known = present.drop_null(), counts[known]
+        else:
+            counts_known = counts
+        self.missing += len(cells) - int(counts_known.sum())
+        self._measure(present, counts_known)
+        if converted.numbers is not None:
+            self.moments.add(converted.numbers, counts)
+        self.counts.add_distinct(present, counts_known)
+        return cells if converted.text is values else converted.text.take(indices)
+
+    def _add_cells(self, cells: pa.StringArray) -> pa.StringArray:
+        converted = self._convert(cells)
+        self.missing += converted.text.null_count
+        present = converted.text.drop_null() if converted.text.null_count else converted.text
+        self._measure(present, None)
+        if converted.numbers is not None:
+            self.moments.add(converted.numbers, None)
+        self.counts.add_cells(present)
+        return converted.text
+
+    def _convert(self, cells: pa.StringArray) -> Converted:
+        converted = convert(cells, self.plan)
+        self.doubt |= converted.doubt or converted.unfit is not None
+        self.integers &= converted.integers
+        return converted
+
+    def _measure(self, cells: pa.StringArray, counts: Any) -> None:
+        self.shape.add(cells, counts, words=self.plan.kind == "Text", extremes=self.plan.kind == "Date")
+
+    @property
+    def present(self) -> int:
+        """Cells that are not missing."""
+        return self.rows - self.missing
+
+    def kind(self) -> str:
+        """`ColumnType` of the column."""
+        if self.present == 0:
+            return "Empty"
+        if self.plan.kind in ("Boolean", "Date"):
+            return self.plan.kind
+        if self.plan.kind == "Number":
+            if not self.integers:
+                return "Number"
+            return "Identifier" if self._unique() and (self._named_id() or self._counts_up()) else "Integer"
+        distinct, mean_blanks = self.counts.distinct(), self.shape.blanks / self.present
+        mean_length = self.shape.characters / self.present
+        varied = distinct > 0.5 * self.present and distinct >= ENOUGH
+        if varied and (mean_blanks >= 2 or mean_length > 64):
+            return "Text"
+        few_blanks = mean_blanks < 0.1
+        if few_blanks and (self._unique() or (varied and self._named_id())):
+            return "Identifier"
+        return "Category"
+
+    def _unique(self) -> bool:
+        distinct = self.counts.distinct()
+        enough = distinct == self.present if self.counts.exact else distinct >= 0.96 * self.present
+        return self.present >= ENOUGH and enough
+
+    def _named_id(self) -> bool:
+        return NAMED_ID.search(self.name) is not None
+
+    def _counts_up(self) -> bool:
+        """A running number: from 0 or 1 on without a gap."""
+        return self.moments.least in (0, 1) and self.moments.greatest - self.moments.least == self.present - 1
+
+    def profile(self) -> dict[str, Any]:
+        """`ColumnProfile` of the column."""
+        kind = self.kind()
+        document: dict[str, Any] = {"name": self.name, "type": kind}
+        if self.plan.format is not None:
+            document["format"] = self.plan.format
+        document |= {
+            "missing": self.missing,
+            "distinct": min(self.counts.distinct(), self.present),
+            "distinctExact": self.counts.exact,
+        }
+        if self.moments.count:
+            as_text = (lambda value: str(int(value))) if self.integers else repr
+            document |= {"min": as_text(self.moments.least), "max": as_text(self.moments.greatest)}
+            if math.isfinite(self.moments.mean):
+                document["mean"] = self.moments.mean
+            deviation = self.moments.deviation()
+            if deviation is not None:
+                document["standardDeviation"] = deviation
+        elif self.shape.least is not None and self.shape.greatest is not None:
+            document |= {"min": self.shape.least, "max": self.shape.greatest}
+        document["top"] = [{"value": shown(value), "count": count} for value, count in self.counts.top()]
+        document["meanLength"] = self.shape.characters / self.present if self.present else 0.0
+        return document
