@@ -1,36 +1,16 @@
 /** TrainingJob: the wish for a model, and the record of how it was trained. */
 import { z } from "zod";
-import {
-  API_VERSION,
-  Conditions,
-  ObjectMeta,
-  ObjectName,
-  ObservedGeneration,
-  ResourceName,
-  Timestamp,
-} from "./meta.ts";
-import { METRICS, Metric, Task } from "./metrics.ts";
+import { AcceptanceScore, EVALUATION_RULES, Evaluation } from "./evaluation.ts";
+import { API_VERSION, ObjectMeta, ObjectName, ResourceName } from "./meta.ts";
+import { Task } from "./metrics.ts";
 import { quantity } from "./quantity.ts";
-import { exactlyOne, immutableExcept, matches, type Rule, text, withRules } from "./rule.ts";
+import { exactlyOne, immutableExcept, matches, text, withRules } from "./rule.ts";
 import { ConfigMapKeyRef, DataUri, SecretKeyRef } from "./source.ts";
+import { TrainingJobStatus } from "./trainingjob-status.ts";
 
+export { Evaluation } from "./evaluation.ts";
 export { ConfigMapKeyRef, SecretKeyRef } from "./source.ts";
-
-/** Kubernetes forbids floats in APIs that several languages read; scores are decimal strings, `-12.5e-3` included. */
-export const DecimalString = z
-  .string()
-  .max(32)
-  .regex(/^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?$/, {
-    error: 'must be a decimal number in quotes, such as "0.85"',
-  });
-
-/** What a person asks for: a plain decimal number, that every CEL library reads alike. */
-const AcceptanceScore = text(
-  1,
-  32,
-  /^-?[0-9]{1,15}(\.[0-9]{1,15})?$/,
-  'a decimal number in quotes, such as "0.85"',
-);
+export { DecimalString, TrainingJobStatus } from "./trainingjob-status.ts";
 
 export const DatasetSource = withRules(
   z.strictObject({
@@ -46,59 +26,6 @@ export const DatasetSource = withRules(
   {
     rule: exactlyOne("has(self.uri)", "has(self.configMapKeyRef)", "has(self.datasetRef)"),
     message: "give exactly one of uri, configMapKeyRef and datasetRef",
-  },
-);
-
-export const Evaluation = withRules(
-  z.strictObject({
-    metric: Metric.optional().describe(
-      "What is optimised, and by which the best candidate is chosen; the operator computes it, as scikit-learn defines it. RocAuc of several classes is one-vs-rest, macro average. Default by task: RocAuc (binary), LogLoss (multiclass), Rmse (regression).",
-    ),
-    method: z
-      .enum(["Auto", "Holdout", "CrossValidation"])
-      .default("Auto")
-      .describe(
-        "How candidates are compared: on one set of rows held out, or on folds, for which the recipe is run once a fold. Auto: folds where data are few.",
-      ),
-    folds: z.int().min(2).max(10).default(5).describe("Number of folds in cross-validation."),
-    finalPercent: z
-      .int()
-      .min(5)
-      .max(50)
-      .default(20)
-      .describe("Percentage of the rows set aside for the final score, which is computed once."),
-    split: z
-      .enum(["Random", "Time", "Group"])
-      .default("Random")
-      .describe(
-        "How rows are divided: at random (stratified by class), by time (the latest rows are the final ones), or by group (no group on two sides).",
-      ),
-    column: text(1, 256)
-      .optional()
-      .describe("Column with the time or the group of a row; for the splits Time and Group alone."),
-    seed: z
-      .int()
-      .min(0)
-      .max(2147483647)
-      .default(0)
-      .describe("Seed of every random choice: the same seed, data and recipe give the same split."),
-    publish: z
-      .enum(["AsScored", "Refit"])
-      .default("AsScored")
-      .describe(
-        "Which model is published: the one that was scored on the final rows, or the same recipe run once more on all rows.",
-      ),
-  }),
-  {
-    rule: "self.split == 'Random' || has(self.column)",
-    message:
-      "is needed with split Time and split Group: name the column that holds the time or the group of a row",
-    fieldPath: ".column",
-  },
-  {
-    rule: "self.split != 'Random' || !has(self.column)",
-    message: "is for split Time and split Group: leave it out, or choose one of the two as split",
-    fieldPath: ".column",
   },
 );
 
@@ -174,21 +101,6 @@ export const Sandbox = z.strictObject({
   ),
 });
 
-/** A rule a task: the metrics that fit it. */
-const METRIC_FITS_TASK: readonly Rule[] = Task.options.map((task) => {
-  const fitting = Metric.options.filter((metric) => METRICS[metric].tasks.includes(task));
-  const list = fitting.map((metric) => `'${metric}'`).join(", ");
-  return {
-    rule: `self.task != '${task}' || !has(self.evaluation.metric) || self.evaluation.metric in [${list}]`,
-    message: `does not fit task ${task}: choose one of ${fitting.join(", ")}`,
-    fieldPath: ".evaluation.metric",
-  };
-});
-
-/** Every metric that is maximised is at most 1, and R2 alone can be negative. */
-const BELOW_ONE = Metric.options.filter((metric) => METRICS[metric].direction === "Maximize");
-const NEVER_NEGATIVE = Metric.options.filter((metric) => metric !== "R2");
-
 const specShape = {
   dataset: DatasetSource.describe("The rows to learn from."),
   target: text(1, 256).describe("Name of the column to predict, as it stands in the header."),
@@ -242,22 +154,7 @@ const specShape = {
 
 export const TrainingJobSpec = withRules(
   z.strictObject(specShape),
-  ...METRIC_FITS_TASK,
-  {
-    rule: "!has(self.evaluation.column) || self.evaluation.column != self.target",
-    message: "must be another column than target: rows cannot be divided by what is to be predicted",
-    fieldPath: ".evaluation.column",
-  },
-  {
-    rule: `!has(self.acceptance) || !has(self.evaluation.metric) || !(self.evaluation.metric in ${names(BELOW_ONE)}) || double(self.acceptance.score) <= 1.0`,
-    message: `must be at most 1 with this metric: write "0.85" for 85 %`,
-    fieldPath: ".acceptance.score",
-  },
-  {
-    rule: `!has(self.acceptance) || !has(self.evaluation.metric) || !(self.evaluation.metric in ${names(NEVER_NEGATIVE)}) || double(self.acceptance.score) >= 0.0`,
-    message: "must not be negative with this metric, which never is",
-    fieldPath: ".acceptance.score",
-  },
+  ...EVALUATION_RULES,
   {
     rule: "!has(self.recipeFrom) || !(has(self.llm.provider) || has(self.llm.name) || has(self.llm.apiKeySecretRef))",
     message: "recipeFrom trains with another job's recipe and asks no LLM: leave llm out, or recipeFrom",
@@ -276,74 +173,6 @@ export const TrainingJobSpec = withRules(
   ),
 );
 export type TrainingJobSpec = z.infer<typeof TrainingJobSpec>;
-
-function names(metrics: readonly Metric[]): string {
-  return `[${metrics.map((metric) => `'${metric}'`).join(", ")}]`;
-}
-
-export const TrainingJobStatus = z.strictObject({
-  state: z
-    .enum(["TRAINING", "READY", "ERROR"])
-    .optional()
-    .describe(
-      "TRAINING until it is over; READY: a model is published; ERROR: none is, and the conditions say why.",
-    ),
-  observedGeneration: ObservedGeneration.optional(),
-  conditions: Conditions.optional().describe(
-    "Ready, Reconciling, Stalled, DatasetPrepared (rows are taken in and divided) and ModelVerified (a candidate is scored).",
-  ),
-  startTime: Timestamp.optional().describe("When work on the job began."),
-  completionTime: Timestamp.optional().describe("When the job became READY or ERROR."),
-  progress: z
-    .strictObject({
-      step: z.int().min(0).max(500).describe("The agent's step."),
-      maxSteps: z.int().min(0).max(500).describe("Steps in the budget."),
-      activity: z.string().max(256).describe("What is being done, for people."),
-    })
-    .optional()
-    .describe("How far it is."),
-  usage: z
-    .strictObject({
-      tokens: z.int().min(0).describe("LLM tokens used."),
-      seconds: z.int().min(0).describe("Seconds of work used."),
-    })
-    .optional()
-    .describe("What was used of the budget."),
-  bestCandidate: z
-    .strictObject({
-      verifiedScore: DecimalString.describe(
-        "The metric as the operator computed it, on rows whose labels no generated code has seen.",
-      ),
-      claimedScore: DecimalString.optional().describe("What the agent said it would be; decides nothing."),
-      step: z.int().min(0).max(500).describe("The agent's step that produced it; 0 for a baseline."),
-    })
-    .optional()
-    .describe("The best verified candidate so far."),
-  baselineScore: DecimalString.optional().describe(
-    "The better of the two baselines (prior, gradient boosting) on the final rows: comparable with model.finalScore.",
-  ),
-  warnings: z
-    .array(z.string().max(512))
-    .max(32)
-    .optional()
-    .describe("What to know before trusting the model: leaks suspected in the data, gains that are noise."),
-  model: z
-    .strictObject({
-      name: z.string().max(128).describe("Name that the author gave to the model."),
-      description: z.string().max(1024).describe("What it is, in a few sentences."),
-      uri: z.string().max(2048).describe("Where the model package lies."),
-      digest: z
-        .string()
-        .max(80)
-        .describe("SHA-256 of the package's model.json, which holds the digests of its files."),
-      finalScore: DecimalString.describe("The metric on the final rows, computed once."),
-    })
-    .optional()
-    .describe("The published model."),
-  journalUri: z.string().max(2048).optional().describe("Where the journal lies."),
-  reportUri: z.string().max(2048).optional().describe("Where the report (HTML) lies."),
-});
-export type TrainingJobStatus = z.infer<typeof TrainingJobStatus>;
 
 export const TrainingJob = withRules(
   z.strictObject({
