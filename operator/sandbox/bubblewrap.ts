@@ -64,7 +64,7 @@ export function sandboxArguments(
       "--perms",
       "1777",
       "--size",
-      String(SHARED_MEMORY_BYTES),
+      String(Math.min(SHARED_MEMORY_BYTES, options.diskBytes)),
       "--tmpfs",
       "/dev/shm",
       "--remount-ro",

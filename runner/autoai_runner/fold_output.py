@@ -35,6 +35,11 @@ def neutralise(text: str) -> str:
     return _CONTROL.sub(_spell, _ANSI.sub("", text))
 
 
+def spell(text: str) -> str:
+    """Spells every control character out, escapes and line ends too: for names, which should have none."""
+    return _CONTROL.sub(_spell, text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 class Folded:
     """Head and tail of a text that is given line by line; memory is bounded whatever comes."""
 

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from autoai_runner.fold_output import neutralise
+from autoai_runner.fold_output import spell
 
 NOT_KEPT = 32
 PATH_CHARACTERS = 512
@@ -42,7 +42,7 @@ class Survey:
         """Notes a path that is not kept; the list is bounded, the count is not."""
         self.refused += 1
         if len(self.not_kept) < NOT_KEPT - 1:
-            shown = neutralise(path.encode("utf-8", "backslashreplace").decode())
+            shown = spell(path)
             self.not_kept.append(f"{shown if len(shown) <= 128 else shown[:60] + '…' + shown[-60:]}: {why}")
 
     def notes(self) -> list[str]:
@@ -56,7 +56,7 @@ def _fault(name: str) -> str | None:
         name.encode()
     except UnicodeEncodeError:
         return "its name is not UTF-8"
-    if neutralise(name) != name or "\n" in name or "\t" in name or "\\" in name:
+    if spell(name) != name or "\\" in name:
         return "its name holds control characters or a backslash"
     return None
 
