@@ -241,7 +241,8 @@ function reason(deed: Deed | undefined): string {
   const response: Readonly<Record<string, unknown>> = deed?.response ?? {};
   const { stage, error, traceback, exitCode } = response;
   const last = typeof traceback === "string" ? traceback.trim().split("\n").at(-1) : undefined;
-  const what = typeof error === "string" ? error : (last ?? `exit code ${String(exitCode ?? "unknown")}`);
+  const parts = [typeof error === "string" ? error : undefined, last].filter((part) => part !== undefined);
+  const what = parts.length > 0 ? parts.join(": ") : `exit code ${String(exitCode ?? "unknown")}`;
   return `${typeof stage === "string" ? `${stage}: ` : ""}${what}`.replace(/\s+/g, " ").slice(0, 200);
 }
 

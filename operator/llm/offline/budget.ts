@@ -56,7 +56,7 @@ export function searchBudget(
   return {
     seconds,
     fitSeconds: Math.max(1, Math.round(Math.min(fitSeconds, 0.12 * left))),
-    trials: Math.max(4, Math.min(60, Math.floor((scale * seconds * cores) / perTrial))),
+    trials: Math.max(4, Math.min(40, Math.floor((scale * seconds * cores) / perTrial))),
     folds,
     repeats,
     maxRows: Math.max(1000, Math.floor(maxRows * scale)),

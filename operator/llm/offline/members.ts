@@ -15,8 +15,19 @@ export type Setup = {
 
 export type Member = Setup & { readonly weight: number };
 
-export function setupLiteral(setup: Setup): string {
-  return `{"model": ${pythonLiteral(setup.kind)}, "view": ${pythonLiteral(setup.view)}, "settings": ${pythonLiteral(setup.settings)}}`;
+/** Settings that scikit-learn reads as a share when they are 1.0, and as a count, or not at all, when they are 1. */
+const SHARES = new Set(["max_features", "colsample_bytree", "subsample"]);
+
+function settingsLiteral(settings: Setup["settings"]): string {
+  const entries = Object.entries(settings).map(([name, value]) => {
+    const literal = SHARES.has(name) && value === 1 ? "1.0" : pythonLiteral(value);
+    return `${pythonLiteral(name)}: ${literal}`;
+  });
+  return `{${entries.join(", ")}}`;
+}
+
+export function setupLiteral({ kind, view, settings }: Setup): string {
+  return `{"model": ${pythonLiteral(kind)}, "view": ${pythonLiteral(view)}, "settings": ${settingsLiteral(settings)}}`;
 }
 
 export function memberLiteral(member: Member): string {

@@ -102,7 +102,9 @@ def as_text(cells: pd.Series) -> pd.Series:
         written = str(cell).strip()
         return written[:-2] if written.endswith(".0") and written[:-2].lstrip("-").isdigit() else written
 
-    return pd.Series([text(cell) for cell in cells.astype(object)], index=cells.index, dtype=object)`,
+    codes, values = pd.factorize(cells.astype(object))  # each distinct cell once; a missing one has the code -1
+    texts = np.array([*map(text, values), ""], dtype=object)
+    return pd.Series(texts[codes], index=cells.index, dtype=object)`,
     ...(has("Date")
       ? [
           `def as_date(cells: pd.Series) -> pd.Series:
