@@ -32,7 +32,7 @@ type KnownKind = {
   readonly apiVersion: string;
   readonly kind: string;
   readonly schema: z.ZodType;
-  readonly structural: Structural;
+  readonly structure: () => Structural;
 };
 
 /** A resource in a file: a document, or an item of a List. */
@@ -43,6 +43,8 @@ type Unit = {
   readonly label: string;
 };
 
+type Rules = { readonly kinds: readonly KnownKind[]; readonly evaluate: RuleEvaluator };
+
 type Finding = {
   readonly path: Path;
   readonly expected: string;
@@ -50,16 +52,24 @@ type Finding = {
   readonly action?: string;
 };
 
+export type Validated = { readonly documents: Resource[]; readonly problems: Problem[] };
+
 /**
  * Reads every document of a manifest (YAML or JSON) and reports every problem in it, in the order of the file.
  * Never throws. `documents` are those without a problem of their own, defaults filled in; run them only when
  * `problems` is empty.
  */
-export function validateManifests(
-  text: string,
-  options: ValidateOptions,
-): { documents: Resource[]; problems: Problem[] } {
-  const { file } = options;
+export function validateManifests(text: string, options: ValidateOptions): Validated {
+  return createManifestValidator()(text, options);
+}
+
+/** validateManifests for whoever checks many: schemas and rules are made ready once. */
+export function createManifestValidator(): (text: string, options: ValidateOptions) => Validated {
+  const rules: Rules = { kinds: knownKinds(), evaluate: createRuleEvaluator() };
+  return (text, options) => validate(text, options, rules);
+}
+
+function validate(text: string, { file, embedded }: ValidateOptions, rules: Rules): Validated {
   const whole = (expected: string, action: string): Problem => {
     return { file, line: 1, column: 1, document: "manifest", field: "", expected, action };
   };
@@ -82,16 +92,14 @@ export function validateManifests(
       action,
     }),
   );
-  const kinds = knownKinds();
-  const evaluate = createRuleEvaluator();
   const documents: Resource[] = [];
   const seen = new Map<string, number>();
   const units = read.flatMap(unitsOf);
   for (const unit of units) {
-    const { resource, findings } = check(unit, kinds, evaluate, options.embedded);
-    const repeated = findings.length === 0 && resource ? duplicate(resource, unit, seen) : [];
-    for (const finding of [...findings, ...repeated]) problems.push(problemOf(finding, unit, file));
-    if (resource && findings.length + repeated.length === 0) documents.push(resource);
+    const { resource, findings } = check(unit, rules, embedded);
+    findings.push(...duplicate(unit, seen));
+    for (const finding of findings) problems.push(problemOf(finding, unit, file));
+    if (resource && findings.length === 0) documents.push(resource);
   }
   if (units.length === 0 && problems.length === 0) {
     problems.push(whole("must hold at least one resource, found none", "see the examples folder"));
@@ -102,13 +110,19 @@ export function validateManifests(
 
 function knownKinds(): KnownKind[] {
   const core = [
-    { kind: "ConfigMap", schema: ConfigMap },
-    { kind: "Secret", schema: Secret },
-  ].map(({ kind, schema }) => ({ apiVersion: "v1", kind, schema, structural: structural(schema) }));
-  const own = KINDS.map(({ kind, schema }) => {
-    return { apiVersion: API_VERSION, kind, schema, structural: structural(schema) };
+    { apiVersion: "v1", kind: "ConfigMap", schema: ConfigMap },
+    { apiVersion: "v1", kind: "Secret", schema: Secret },
+  ];
+  const own = KINDS.map(({ kind, schema }) => ({ apiVersion: API_VERSION, kind, schema }));
+  return [...own, ...core].map(({ apiVersion, kind, schema }) => {
+    let made: Structural | undefined;
+    // Most manifests hold one kind, and making a schema structural is most of the work of a short one.
+    const structure = () => {
+      made ??= structural(schema);
+      return made;
+    };
+    return { apiVersion, kind, schema, structure };
   });
-  return [...own, ...core];
 }
 
 /** A document is one resource; a List, as `kubectl get -o yaml` writes it, is its items. Empty documents are none. */
@@ -138,24 +152,22 @@ function labelOf(value: unknown, document: YamlDocument, base: Path): string {
 
 function check(
   unit: Unit,
-  kinds: readonly KnownKind[],
-  evaluate: RuleEvaluator,
+  { kinds, evaluate }: Rules,
   embedded: boolean,
 ): { resource?: Resource; findings: Finding[] } {
   const known = identify(unit.value, kinds);
   if ("path" in known) return { findings: [known] };
-  const { value, issues, without } = repair(known.schema, known.structural, unit.value);
+  const structure = known.structure();
+  const { value, issues, without } = repair(known.schema, structure, unit.value);
   const secret = known.kind === "Secret";
   const unquoted = (path: Path) => (secret ? undefined : unit.document.unquoted([...unit.base, ...path]));
-  const findings = issues.flatMap((issue) => describeIssue(issue, known.structural, unit.value, unquoted));
+  const findings = issues.flatMap((issue) => describeIssue(issue, structure, unit.value, unquoted));
   const told: Finding[] = secret ? findings.map(({ found: _, ...finding }) => finding) : findings;
-  const broken = evaluate(known.structural, value, { embedded, without }).map(
-    ({ path, message }): Finding => {
-      const given = valueAt(unit.value, path);
-      const telling = typeof given === "string" || typeof given === "number";
-      return { path, expected: message, ...(telling ? { found: quote(given) } : {}) };
-    },
-  );
+  const broken = evaluate(structure, value, { embedded, without }).map(({ path, message }): Finding => {
+    const given = valueAt(unit.value, path);
+    const telling = typeof given === "string" || typeof given === "number";
+    return { path, expected: message, ...(telling ? { found: quote(given) } : {}) };
+  });
   return { resource: value as Resource, findings: [...told, ...broken] };
 }
 
@@ -193,15 +205,18 @@ function identify(value: unknown, kinds: readonly KnownKind[]): KnownKind | Find
 }
 
 /** The API server would take the second one for a change of the first. */
-function duplicate(resource: Resource, unit: Unit, seen: Map<string, number>): Finding[] {
-  const key = JSON.stringify([resource.kind, resource.metadata.namespace ?? "", resource.metadata.name]);
-  const { line } = unit.document.locate(unit.base);
+function duplicate(unit: Unit, seen: Map<string, number>): Finding[] {
+  const metadata = isFields(unit.value) && isFields(unit.value.metadata) ? unit.value.metadata : {};
+  const kind = isFields(unit.value) ? unit.value.kind : undefined;
+  const { name, namespace } = metadata;
+  if (typeof kind !== "string" || typeof name !== "string") return [];
+  const key = JSON.stringify([kind, namespace ?? "", name]);
   const first = seen.get(key);
   if (first === undefined) {
-    seen.set(key, line);
+    seen.set(key, unit.document.locate(unit.base).line);
     return [];
   }
-  const expected = `must be unique: a ${resource.kind} of this name stands at line ${first} already`;
+  const expected = `must be unique: a ${kind} of this name stands at line ${first} already`;
   return [{ path: ["metadata", "name"], expected, action: "choose another name" }];
 }
 
