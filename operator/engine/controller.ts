@@ -49,7 +49,7 @@ export class Controller {
       if (requeueAfterSeconds !== undefined) this.queue.addAfter(key, requeueAfterSeconds);
     } catch (error) {
       if (error instanceof WaitingError) {
-        this.queue.forget(key);
+        // Not forgotten: between two failures of the same thing lies the wait for its next try.
         this.queue.addAfter(key, error.requeueAfterSeconds);
         return;
       }

@@ -140,7 +140,7 @@ async function ask(
         briefing,
         remaining,
       },
-      AbortSignal.timeout(seconds * 1000),
+      AbortSignal.timeout(Math.ceil(seconds * 1000)),
     );
     const { parts, finish, detail, usage } = reply;
     return {
