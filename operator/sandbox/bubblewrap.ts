@@ -111,23 +111,28 @@ function readOnly(mounts: readonly Mount[], permissions = "0755"): string[] {
   ];
 }
 
-/** Tries a sandbox once. The reason, for a person, where there is none. */
+/** Tries sandboxes, once. The reason, for a person, where there is none. */
 export async function probe(
   path: string,
   python: PythonFacts,
 ): Promise<{ readonly bubblewrap: Bubblewrap } | { readonly missing: string }> {
-  const asRoot = process.geteuid?.() === 0;
-  const host = { path, asRoot };
-  const args = sandboxArguments(host, python, { diskBytes: 1024 ** 2, mounts: [], inputs: [] });
-  try {
-    await promisify(execFile)(path, [...args, python.executable, "-I", "-S", "-B", "-c", "pass"], {
-      env: {},
-    });
-    return { bubblewrap: host };
-  } catch (error) {
-    const failure = error as NodeJS.ErrnoException & { stderr?: string };
-    if (failure.code === "ENOENT") return { missing: `${path} is not installed` };
-    const said = (failure.stderr ?? failure.message).trim().split("\n").slice(-3).join("; ").slice(0, 400);
-    return { missing: `${path} cannot make a sandbox here: ${said}` };
+  // A container's root may lack the right to mount, and still have user namespaces.
+  const ways = process.geteuid?.() === 0 ? [true, false] : [false];
+  let missing = "";
+  for (const asRoot of ways) {
+    const host = { path, asRoot };
+    const args = sandboxArguments(host, python, { diskBytes: 1024 ** 2, mounts: [], inputs: [] });
+    try {
+      await promisify(execFile)(path, [...args, python.executable, "-I", "-S", "-B", "-c", "pass"], {
+        env: {},
+      });
+      return { bubblewrap: host };
+    } catch (error) {
+      const failure = error as NodeJS.ErrnoException & { stderr?: string };
+      if (failure.code === "ENOENT") return { missing: `${path} is not installed` };
+      const said = (failure.stderr ?? failure.message).trim().split("\n").slice(-3).join("; ").slice(0, 400);
+      missing ||= `${path} cannot make a sandbox here: ${said}`;
+    }
   }
+  return { missing };
 }
