@@ -20,7 +20,7 @@ export const Evaluation = withRules(
       .enum(["Auto", "Holdout", "CrossValidation"])
       .default("Auto")
       .describe(
-        "How candidates are compared: on one set of rows held out, or on folds, for which the recipe is run once a fold. Auto: folds where data are few.",
+        "How candidates are compared: on one set of rows held out, or on folds, for which the recipe is run once a fold. Auto: folds where data are few and not divided by time.",
       ),
     folds: z.int().min(2).max(10).default(5).describe("Number of folds in cross-validation."),
     finalPercent: z
@@ -61,6 +61,11 @@ export const Evaluation = withRules(
     rule: "self.split != 'Random' || !has(self.column)",
     message: "is for split Time and split Group: leave it out, or choose one of the two as split",
     fieldPath: ".column",
+  },
+  {
+    rule: "self.split != 'Time' || self.method != 'CrossValidation'",
+    message: "must be Auto or Holdout with split Time: folds would train on what came later",
+    fieldPath: ".method",
   },
 );
 

@@ -127,6 +127,20 @@ describe("several documents", () => {
     expect(lines(`${job("a")}---\n${dataset}`)).toEqual([]);
   });
 
+  test("a key that the ConfigMap or Secret beside it does not have is pointed at", () => {
+    const text = `${VALID_JOB.replace("{datasetRef: {name: churn}}", "{configMapKeyRef: {name: rows, key: a.csv}}")}---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: rows}
+data: {b.csv: "x,y"}
+`;
+    expect(lines(text)).toEqual([
+      'job.yaml:6:43: TrainingJob churn: spec.dataset.configMapKeyRef.key: must be a key of ConfigMap rows, which has b.csv, found "a.csv"',
+    ]);
+    expect(lines(text.replace("b.csv", "a.csv"))).toEqual([]);
+    expect(lines(text.replace("name: rows}", "name: others}"))).toEqual([]);
+  });
+
   test("empty documents are skipped, and a file with nothing else is refused", () => {
     expect(lines(`---\n---\n${VALID_JOB}---\n`)).toEqual([]);
     for (const text of ["", "---\n---\n", "# nothing\n"]) {

@@ -9,6 +9,7 @@ import { KINDS } from "./kinds.ts";
 import { API_VERSION, GROUP } from "./meta.ts";
 import type { ModelDeployment } from "./modeldeployment.ts";
 import { formatPath, type Problem, quote } from "./problem.ts";
+import { brokenReferences } from "./references.ts";
 import { repair } from "./repair.ts";
 import { type Structural, structural } from "./structural.ts";
 import type { TrainingJob } from "./trainingjob.ts";
@@ -92,20 +93,25 @@ function validate(text: string, { file, embedded }: ValidateOptions, rules: Rule
       action,
     }),
   );
-  const documents: Resource[] = [];
+  const good = new Map<Resource, Unit>();
   const seen = new Map<string, number>();
   const units = read.flatMap(unitsOf);
   for (const unit of units) {
     const { resource, findings } = check(unit, rules, embedded);
     findings.push(...duplicate(unit, seen));
     for (const finding of findings) problems.push(problemOf(finding, unit, file));
-    if (resource && findings.length === 0) documents.push(resource);
+    if (resource && findings.length === 0) good.set(resource, unit);
+  }
+  for (const { resource, ...finding } of brokenReferences([...good.keys()])) {
+    const unit = good.get(resource);
+    if (unit) problems.push(problemOf(finding, unit, file));
+    good.delete(resource);
   }
   if (units.length === 0 && problems.length === 0) {
     problems.push(whole("must hold at least one resource, found none", "see the examples folder"));
   }
   problems.sort((a, b) => a.line - b.line || a.column - b.column);
-  return { documents, problems };
+  return { documents: [...good.keys()], problems };
 }
 
 function knownKinds(): KnownKind[] {
