@@ -140,6 +140,8 @@ def read_probabilities(
             f"the probabilities of row {row + 1} sum to {sums[row]:g} over {some(columns)}: they must sum "
             f"to 1",
         )
+    # Rows that add up as doubles do are left as they are: a division by 1 - 1e-16 would break ties.
+    sums = np.where(np.abs(sums - 1) > 1e-12, sums, 1.0)
     return np.asarray(np.clip(found, 0, 1) / sums[:, None])
 
 
