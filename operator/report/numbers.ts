@@ -21,8 +21,8 @@ export function short(value: number): string {
 export function percent(share: number): string {
   if (!Number.isFinite(share)) return "–";
   const hundredths = share * 100;
-  if (hundredths > 0 && hundredths < 0.1) return "< 0.1 %";
-  return `${hundredths.toLocaleString("en-US", { maximumFractionDigits: hundredths < 10 ? 1 : 0 })} %`;
+  if (hundredths > 0 && hundredths < 0.1) return "<\u00a00.1\u00a0%";
+  return `${hundredths.toLocaleString("en-US", { maximumFractionDigits: hundredths < 10 ? 1 : 0 })}\u00a0%`;
 }
 
 /** "0.8517 ± 0.0046", in as many digits as the error deserves. */
@@ -32,7 +32,7 @@ export function withError(value: number, standardError: number | undefined): str
   if (Math.abs(value) >= 1e9 || standardError < 1e-7) return `${short(value)} ± ${short(standardError)}`;
   const fixed = (number: number) =>
     number.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  return `${fixed(value)} ± ${fixed(standardError)}`.replace("-", "−");
+  return `${fixed(value)} ± ${fixed(standardError)}`.replaceAll("-", "−");
 }
 
 /** With its sign: "+0.012 ± 0.004". */
@@ -40,14 +40,17 @@ export function change(value: number, standardError: number | undefined): string
   return `${value >= 0 ? "+" : ""}${withError(value, standardError)}`;
 }
 
-/** "48 s", "3 min 20 s", "1 h 5 min". */
+/** "48 s", "3 min 20 s", "1 h 5 min", on one line. */
 export function duration(seconds: number): string {
-  if (seconds < 10) return `${seconds.toLocaleString("en-US", { maximumFractionDigits: 1 })} s`;
+  if (seconds < 10) return `${seconds.toLocaleString("en-US", { maximumFractionDigits: 1 })}\u00a0s`;
   const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
+  if (whole < 60) return `${whole}\u00a0s`;
   const minutes = Math.floor(whole / 60);
-  if (minutes < 60) return whole % 60 === 0 ? `${minutes} min` : `${minutes} min ${whole % 60} s`;
-  return minutes % 60 === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (minutes < 60)
+    return whole % 60 === 0 ? `${minutes}\u00a0min` : `${minutes}\u00a0min ${whole % 60}\u00a0s`;
+  return minutes % 60 === 0
+    ? `${minutes / 60}\u00a0h`
+    : `${Math.floor(minutes / 60)}\u00a0h ${minutes % 60}\u00a0min`;
 }
 
 /** "4.1 MB". */

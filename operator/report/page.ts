@@ -46,7 +46,7 @@ export type Row = {
 export function table(caption: string, columns: readonly Column[], rows: readonly Row[]): Html {
   const kind = (index: number) => columns[index]?.kind ?? "";
   return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table class="full">
-<caption>${caption}</caption>
+<caption><span>${caption}</span></caption>
 <thead><tr>${columns.map((column) => html`<th scope="col" class="${column.kind ?? ""}">${column.title}</th>`)}</tr></thead>
 <tbody>
 ${rows.map(

@@ -33,7 +33,7 @@ h1 b { color: var(--text); }
 h2 { font-size: 1.3rem; margin: 3rem 0 .75rem; padding-top: 1.25rem; border-top: 1px solid var(--line); }
 h3 { font-size: 1rem; margin: 1.75rem 0 .5rem; }
 p, ul, dl { max-width: 46rem; }
-p { margin: .5rem 0; }
+p { margin: .5rem 0; } li + li { margin-top: .4rem; } .notes li + li { margin-top: 0; }
 a { color: var(--accent); }
 code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; font-size: .875em; }
 small, .muted { color: var(--muted); }
@@ -41,10 +41,9 @@ small, .muted { color: var(--muted); }
 .verdict .claim { font-size: clamp(1.15rem, 2.6vw, 1.5rem); line-height: 1.35; font-weight: 600; margin: 0 0 .5rem; max-width: none; text-wrap: pretty; }
 .verdict p { max-width: none; }
 .good { --tone: var(--good); } .warn { --tone: var(--warn); } .bad { --tone: var(--bad); } .plain { --tone: var(--accent); }
-.figures { display: flex; flex-wrap: wrap; gap: .75rem 2.5rem; margin: 1.1rem 0 0; max-width: none; }
-.figures div { min-width: 7rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.5rem, auto)); gap: .9rem 1.5rem; margin: 1.1rem 0 0; max-width: none; }
 .figures dt { font-size: .82rem; color: var(--muted); }
-.figures dd { margin: 0; font-size: 1.3rem; font-weight: 600; font-variant-numeric: tabular-nums; }
+.figures dd { margin: 0; font-size: 1.2rem; font-weight: 600; overflow-wrap: normal; font-variant-numeric: tabular-nums; }
 .figures dd small { display: block; font-size: .82rem; font-weight: 400; }
 .notes { list-style: none; margin: .75rem 0; padding: 0; max-width: none; display: grid; gap: .5rem; }
 .notes li { background: var(--warn-soft); border-left: .25rem solid var(--warn); border-radius: .3rem; padding: .5rem .9rem; }
@@ -70,11 +69,15 @@ tbody th { font-weight: 600; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 tr.chosen > * { background: var(--accent-soft); }
 .swatch { display: inline-block; width: .8rem; height: .8rem; border-radius: .2rem; background: var(--tone); margin-right: .45rem; }
+.key { list-style: none; display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; padding: 0; margin: .75rem 0; max-width: none; font-size: .9rem; }
 .tag { display: inline-block; font-size: .75rem; font-weight: 600; line-height: 1.2; padding: .1rem .45rem; border-radius: 1rem; border: 1px solid currentColor; color: var(--tone); white-space: nowrap; }
+caption span { display: block; position: sticky; left: 0; width: max-content; max-width: min(46rem, 100vw - 2rem); }
+.matrix th:first-child { text-align: left; }
+.matrix small { color: inherit; }
 .matrix td { text-align: right; font-variant-numeric: tabular-nums; border: 1px solid var(--ground); background: rgba(var(--shade), var(--share)); min-width: 3rem; }
-.matrix th[scope=col] { text-align: right; max-width: 8rem; white-space: normal; overflow-wrap: anywhere; }
+.matrix th[scope=col]:not(:first-child) { text-align: right; max-width: 8rem; white-space: normal; overflow-wrap: anywhere; }
 .matrix th[scope=row] { max-width: 9rem; overflow-wrap: anywhere; }
-.bar { position: relative; display: block; height: .8rem; min-width: 8rem; background: var(--raised); border-radius: .15rem; }
+.bar { position: relative; display: block; height: .8rem; margin-top: .35rem; min-width: 8rem; background: var(--raised); border-radius: .15rem; }
 .bar i { position: absolute; inset: 0 auto 0 var(--start); width: var(--width); background: var(--accent); border-radius: .15rem; }
 .bar s { position: absolute; top: 50%; left: var(--start); width: var(--width); border-top: 2px solid var(--text); text-decoration: none; }
 dl.facts { display: grid; grid-template-columns: minmax(8rem, 13rem) 1fr; gap: .3rem 1rem; max-width: none; font-size: .93rem; }
@@ -87,7 +90,8 @@ pre.block { padding: .7rem .9rem; border-radius: .4rem; white-space: pre-wrap; m
 footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: 1rem; color: var(--muted); font-size: .875rem; }
 @media (max-width: 40rem) {
   dl.facts { grid-template-columns: 1fr; gap: 0; } dl.facts dd { margin-bottom: .6rem; }
-  th, td { padding: .35rem .5rem; }
+  th, td { padding: .35rem .4rem; } .name { min-width: 5.5rem; } .bar { min-width: 4.5rem; }
+  .verdict { padding: .9rem 1rem 1rem; } ul { padding-left: 1.2rem; } .notes, .key { padding: 0; }
 }
 @media print {
   :root {

@@ -13,14 +13,14 @@ const DIAGONAL = [
   { x: 0, y: 0 },
   { x: 1, y: 1 },
 ];
-/** Colours of classes, in the order of the curves; the page's table of classes is the key to them. */
+/** Colours of classes, in the order of the curves; the page has a key to them. */
 export const CLASS_COLOURS = Array.from({ length: 8 }, (_, index) => `var(--class-${index + 1})`);
 
 /** One curve, or one a class against the rest. */
 export function rocChart(curves: readonly RocCurve[]): Promise<Html> {
   const [first] = curves;
   const one = curves.length === 1 && first !== undefined;
-  const title = one ? "ROC curve" : "ROC curves, one class against the rest";
+  const title = one ? "ROC curve" : "ROC curves";
   return figure(
     {
       title,
@@ -29,14 +29,13 @@ export function rocChart(curves: readonly RocCurve[]): Promise<Html> {
         : `Areas below the curves: ${curves.map((curve) => `${curve.class} ${short(curve.area)}`).join(", ")}.`,
       caption: one
         ? `Area below the curve: ${short(first.area)}. The dashed line is guessing, with 0.5.`
-        : "The most frequent classes; the table of classes is the key to the colours. The dashed line is guessing.",
+        : "One class against the rest. The dashed line is guessing.",
     },
     (width) => ({
       ...size(width),
       layer: [
-        reference(DIAGONAL),
+        reference(DIAGONAL, "False positive rate", "True positive rate"),
         ...curves.map(({ points }, index) => curve(points, CLASS_COLOURS[one ? -1 : index] ?? INK.accent)),
-        labels("False positive rate", "True positive rate"),
       ],
     }),
   );
@@ -56,21 +55,22 @@ export function precisionRecallChart(curves: readonly PrecisionRecallCurve[]): P
         .join(" "),
       caption: one
         ? `Average precision: ${short(first.averagePrecision)}. The dashed line is guessing: the share of rows of the class, ${percent(first.share)}.`
-        : "One class against the rest, in the colours of the table of classes.",
+        : "One class against the rest.",
     },
     (width) => ({
       ...size(width),
       layer: [
-        ...(one
-          ? [
-              reference([
+        reference(
+          one
+            ? [
                 { x: 0, y: first.share },
                 { x: 1, y: first.share },
-              ]),
-            ]
-          : []),
+              ]
+            : [],
+          "Recall",
+          "Precision",
+        ),
         ...curves.map(({ points }, index) => curve(points, CLASS_COLOURS[one ? -1 : index] ?? INK.accent)),
-        labels("Recall", "Precision"),
       ],
     }),
   );
@@ -87,12 +87,12 @@ export function calibrationChart({ of, bins }: Calibration): Promise<Html> {
       description: `Share of rows that are of the class over the probability given to it, ${of}; on average they differ by ${percent(off)}. ${bins
         .map(({ predicted, observed }) => `Predicted ${percent(predicted)}, observed ${percent(observed)}.`)
         .join(" ")}`,
-      caption: `Where the model says 70 %, is it so in 70 % of the rows? On the dashed line, yes; on average the marks are ${percent(off)} off it. Large marks stand for many rows. Probability of: ${of}.`,
+      caption: `Where the model says 70\u00a0%, is it so in 70\u00a0% of the rows? On the dashed line, yes; on average the marks are ${percent(off)} off it. Large marks stand for many rows. Probability of: ${of}.`,
     },
     (width) => ({
       ...size(width),
       layer: [
-        reference(DIAGONAL),
+        reference(DIAGONAL, "Predicted probability", "Observed share"),
         { data: { values }, mark: { type: "line", color: INK.accent, strokeWidth: 1.5 }, encoding: PLACE },
         {
           data: { values },
@@ -102,15 +102,14 @@ export function calibrationChart({ of, bins }: Calibration): Promise<Html> {
             size: { field: "rows", type: "quantitative", scale: { range: [20, 180] }, legend: null },
           },
         },
-        labels("Predicted probability", "Observed share"),
       ],
     }),
   );
 }
 
 const PLACE = {
-  x: { field: "x", type: "quantitative", scale: UNIT, title: null },
-  y: { field: "y", type: "quantitative", scale: UNIT, title: null },
+  x: { field: "x", type: "quantitative", scale: UNIT },
+  y: { field: "y", type: "quantitative", scale: UNIT },
 } as const;
 
 function size(width: number) {
@@ -125,19 +124,11 @@ function curve(points: readonly Point[], color: string): ChartLayer {
   };
 }
 
-function reference(values: { x: number; y: number }[]): ChartLayer {
+/** The dashed line to compare with; it is in every chart, and brings the titles of the axes. */
+function reference(values: { x: number; y: number }[], x: string, y: string): ChartLayer {
   return {
     data: { values },
     mark: { type: "line", color: INK.third, strokeDash: [4, 4], strokeWidth: 1.25 },
-    encoding: PLACE,
-  };
-}
-
-/** A layer without marks, for the titles of the axes: those of several layers would be joined. */
-function labels(x: string, y: string): ChartLayer {
-  return {
-    data: { values: [] as { x: number; y: number }[] },
-    mark: "point",
     encoding: { x: { ...PLACE.x, title: x }, y: { ...PLACE.y, title: y } },
   };
 }

@@ -4,7 +4,10 @@ import type { Html } from "../html.ts";
 import { counted, duration, short } from "../numbers.ts";
 import { type Attempt, isBaseline, lowerIsBetter } from "../story.ts";
 import { figure } from "./figure.ts";
-import { type ChartSpec, INK } from "./svg.ts";
+import { type ChartLayer, type ChartSpec, INK } from "./svg.ts";
+
+/** A baseline, drawn across. */
+type Line = { readonly score: number; readonly name: string };
 
 type Mark = {
   readonly time: number;
@@ -70,7 +73,7 @@ export function timelineChart(
 function spec(
   width: number,
   marks: readonly Mark[],
-  lines: readonly { score: number; name: string }[],
+  lines: readonly Line[],
   domain: readonly [number, number],
   metric: Metric,
 ): ChartSpec {
@@ -86,9 +89,10 @@ function spec(
     title: "Seconds worked",
     axis: { grid: false, tickCount: width > 600 ? 10 : 5 },
   };
+  const wide = width > 600;
   return {
     width,
-    height: width > 600 ? 320 : 280,
+    height: wide ? 320 : 280,
     autosize: { type: "fit", contains: "padding" },
     data: { values: [...marks] },
     layer: [
@@ -97,19 +101,7 @@ function spec(
         mark: { type: "rule", color: INK.third, strokeDash: [5, 4], strokeWidth: 1.25 },
         encoding: { y: { ...y, field: "score" } },
       },
-      {
-        data: { values: [...lines] },
-        mark: {
-          type: "text",
-          align: "right",
-          baseline: "bottom",
-          dy: -3,
-          dx: -2,
-          color: INK.muted,
-          fontSize: 11,
-        },
-        encoding: { y: { ...y, field: "score" }, x: { value: "width" }, text: { field: "name" } },
-      },
+      names(lines, y, wide),
       {
         mark: { type: "rule", color: INK.accent, strokeWidth: 1.5, opacity: 0.8 },
         encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" } },
@@ -137,6 +129,27 @@ function spec(
       },
     ],
   };
+}
+
+/** What each line is: beside it where there is room, above its end where there is not. */
+function names(lines: readonly Line[], y: object, wide: boolean): ChartLayer {
+  const text = { type: "text", color: INK.muted, fontSize: 11 } as const;
+  return {
+    data: {
+      values: lines.map(({ score, name }) => ({
+        score,
+        name: wide ? name.replace(/ (?=\S+$)/, "\n") : name,
+      })),
+    },
+    mark: wide
+      ? { ...text, align: "left", baseline: "middle", dx: 8, lineBreak: "\n" }
+      : { ...text, align: "right", baseline: "bottom", dy: -3, dx: -2 },
+    encoding: {
+      y: { ...y, field: "score" },
+      x: { value: "width" },
+      text: { field: "name" },
+    },
+  } as ChartLayer;
 }
 
 /** From the worst to the best verified score with room around them; claims may widen it, but not by more than it is. */

@@ -20,7 +20,7 @@ export function evaluation(story: Story): Html {
         ? `Candidates were compared by cross-validation: each recipe was run ${folds} times, on all but one of ${folds} folds of the rows that are not final, and predicted the fold left out.`
         : `Candidates were compared on one holdout: each recipe was run on the rows for the author, and its model predicted the ${counted(rows.selection, "selection row")}.`
     }</li>
-<li>Generated code could read the author's rows alone. It ran in a sandbox without network and without credentials, and never saw the label of a row while it was scored on it.</li>
+<li>Generated code is given the author's rows alone: never the labels that it is scored on. The sandbox keeps all else from it, the network and credentials included; a run with <code>--unsafe-no-sandbox</code> has no such wall.</li>
 <li>Two baselines, one that looks at no feature and one of gradient boosting, were verified in the same way before anything else; no job publishes less than the better of them by the scores that choose.</li>
 ${
   memory?.seen !== undefined &&

@@ -1,6 +1,6 @@
 /** How the model does on the final rows: the charts of its task, and every metric. */
 import { Metric } from "../../api/metrics.ts";
-import type { Confusion, ReportData } from "../../api/report-data.ts";
+import type { Confusion, ReportData, RocCurve } from "../../api/report-data.ts";
 import { CLASS_COLOURS, calibrationChart, precisionRecallChart, rocChart } from "../charts/classification.ts";
 import { charts } from "../charts/figure.ts";
 import { predictedChart, residualChart } from "../charts/regression.ts";
@@ -20,6 +20,7 @@ export async function finalRows(story: Story): Promise<Html | undefined> {
     html`<p>${counted(published.final.rows, "row")} were set aside before any program was written, and were scored once, after the model had been chosen.</p>`,
     !data &&
       html`<p>There are no charts: the published model could not be explained. The scores are not affected.</p>`,
+    data?.roc && data.roc.length > 1 && key(data.roc),
     charts(figures),
     data?.confusion && confusionMatrix(data.confusion),
     data?.confusion && data.confusion.classes.length > 2 && classTable(data.confusion, data),
@@ -44,14 +45,14 @@ function confusionMatrix({ classes, counts }: Confusion): Html {
   const [fn = 0, tp = 0] = counts[1] ?? [];
   return html`<h3>Confusion matrix</h3>
 <div class="scroll" role="region" aria-label="Confusion matrix" tabindex="0"><table class="matrix">
-<caption>Rows: the true class. Columns: the predicted one. Shade: share of the true class.</caption>
+<caption><span>Rows: the true class. Columns: the predicted one. Shade and percentage: share of the true class.</span></caption>
 <thead><tr><th scope="col">True class</th>${classes.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
 <tbody>
 ${counts.map((row, index) => {
   const sum = row.reduce((all, one) => all + one, 0);
   return html`<tr><th scope="row">${classes[index]}</th>${row.map(
     (rows) =>
-      html`<td style="--share:${(0.55 * (rows / Math.max(1, sum))).toFixed(2)}">${count(rows)}<br><small>${rows === 0 ? "" : percent(rows / Math.max(1, sum))}</small></td>`,
+      html`<td style="--share:${(0.45 * (rows / Math.max(1, sum))).toFixed(2)}">${count(rows)}<br><small>${rows === 0 ? "" : percent(rows / Math.max(1, sum))}</small></td>`,
   )}</tr>
 `;
 })}</tbody>
@@ -61,6 +62,14 @@ ${
   html`<p>Of ${counted(tp + fn, "row")} of class ${positive} the model finds ${count(tp)} (${percent(tp / Math.max(1, tp + fn))}); of ${counted(tp + fp, "row")} that it calls ${positive}, ${count(tp)} are (${percent(tp / Math.max(1, tp + fp))}). It calls ${count(fp)} of ${counted(tn + fp, "other row")} ${positive} by mistake.</p>`
 }
 `;
+}
+
+/** Which colour is which class. */
+function key(curves: readonly RocCurve[]): Html {
+  return html`<ul class="key" aria-label="Colours of the classes">${curves.map(
+    (curve, index) =>
+      html`<li><span class="swatch" style="--tone:${CLASS_COLOURS[index]}"></span>${curve.class}</li>`,
+  )}</ul>`;
 }
 
 function classTable({ classes, counts }: Confusion, data: ReportData): Html {
@@ -100,9 +109,10 @@ ${table(
 
 function metrics({ published, winner, metric, input: { data } }: Story): Html | undefined {
   if (!published) return undefined;
-  const names = Metric.options.filter(
-    (name) => data?.metrics[name] || name in published.final.all || name === metric,
+  const others = Metric.options.filter(
+    (name) => name !== metric && (data?.metrics[name] || name in published.final.all),
   );
+  const names = [metric, ...others];
   const error = (name: Metric) => data?.metrics[name]?.standardError;
   return html`<h3>All metrics</h3>
 ${table(

@@ -44,21 +44,21 @@ function judge(story: Story): Judgement {
       claim: html`${tried === 0 ? "No candidate but the baselines was verified" : "No candidate beat the baseline"}, so the better baseline is the model: ${score}.`,
     };
   }
-  const against = html`${story.attempts.find(({ candidate }) => candidate.number === baseline.number)?.candidate.origin === "PriorBaseline" ? "the prior baseline" : "the gradient boosting baseline"}, at ${withError(baseline.score, baseline.standardError)} on the same rows`;
-  const difference = `a gain of ${change(gain.value, gain.standardError)}`;
+  const against = html`${story.attempts.find(({ candidate }) => candidate.number === baseline.number)?.candidate.origin === "PriorBaseline" ? "the prior baseline" : "the gradient boosting baseline"} (${withError(baseline.score, baseline.standardError)})`;
+  const difference = withError(Math.abs(gain.value), gain.standardError);
   if (gain.noise) {
     return {
       tone: "warn",
-      claim: html`${score}: not clearly different from ${against}. ${difference.replace("a gain", "A gain")} is within one standard error, and may be noise.`,
+      claim: html`${score}: not clearly different from ${against}. The difference, ${change(gain.value, gain.standardError)}, is within one standard error: it may be noise.`,
     };
   }
   if (gain.value < 0) {
     return {
       tone: "warn",
-      claim: html`${score}: worse than ${against} (${difference}), although it was better on the rows that chose it.`,
+      claim: html`${score}: worse than ${against} by ${difference}, although it was better on the rows that chose it.`,
     };
   }
-  return { tone: "good", claim: html`${score}: better than ${against}, ${difference}.` };
+  return { tone: "good", claim: html`${score}: better than ${against} by ${difference}.` };
 }
 
 /** Who wrote the program, plainly. */
@@ -104,7 +104,11 @@ function figures(story: Story): Html {
     gain && [
       "Gain",
       change(gain.value, gain.standardError),
-      gain.noise ? "may be noise" : gain.value < 0 ? "the baseline is better" : "more than noise",
+      gain.noise
+        ? "within one standard error"
+        : gain.value < 0
+          ? "the baseline is better"
+          : "beyond one standard error",
     ],
     [
       "Candidates",
