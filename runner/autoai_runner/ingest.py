@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from .intake.blocks import BLOCK, find_fault, read_blocks
+from .intake.blocks import BLOCK, LARGE_BLOCK, LongRowError, find_fault, read_blocks
 from .intake.canonical import CanonicalWriter
 from .intake.column import ColumnScan
 from .intake.convert import stripped
@@ -18,6 +21,10 @@ from .intake.source import Digest, Source, open_source
 from .refusal import Refusal
 
 PREVIEW_ROWS = 10
+# Rows by which a column's nature is guessed before all are read.
+GUESS_ROWS = 5000
+WORKERS = 2
+LANES = 4
 # Distinct values that are told apart exactly: for each column, and for all together.
 MAX_VALUES = 50_000
 MAX_VALUES_ALL = 1_000_000
@@ -44,7 +51,10 @@ def ingest(
         source = open_source(path, encoding, scratch)
         digest = Digest(path)
         layout = read_layout(source, delimiter)
-        writer, scans, conclusions, preview = take_in(source, layout, canonical, block_bytes)
+        try:
+            writer, scans, conclusions, preview = take_in(source, layout, canonical, block_bytes)
+        except LongRowError:
+            writer, scans, conclusions, preview = take_in(source, layout, canonical, LARGE_BLOCK)
         columns = [scan.profile() for scan in scans]
         return {
             "sha256": digest.hexdigest(),
@@ -73,13 +83,13 @@ def take_in(source: Source, layout: Layout, canonical: Path, block_bytes: int) -
     Most files are read once. A column that changes its nature on the way costs a second and third reading.
     """
     every = range(len(layout.names))
-    conclusions = gather(source, layout, every, block_bytes, blocks=1)
+    conclusions = gather(source, layout, every, block_bytes, rows=GUESS_ROWS)
     if conclusions is None:
         raise find_fault(source, layout) or Refusal(
             "HeaderOnly", "The file has a header but no rows: expected at least one row below it."
         )
     writer, scans, preview = one_pass(source, layout, conclusions, canonical, block_bytes)
-    if len(layout.names) and writer.blocks > 1:
+    if writer.rows > GUESS_ROWS:
         doubted = [at for at in every if scans[at].doubt or not conclusions[at].certain]
         settled = dict(zip(doubted, gather(source, layout, doubted, block_bytes) or [], strict=False))
         changed = any(settled[at].plan != conclusions[at].plan for at in doubted)
@@ -90,23 +100,22 @@ def take_in(source: Source, layout: Layout, canonical: Path, block_bytes: int) -
 
 
 def gather(
-    source: Source, layout: Layout, columns: range | list[int], block_bytes: int, blocks: int | None = None
+    source: Source, layout: Layout, columns: Sequence[int], block_bytes: int, rows: int | None = None
 ) -> list[Conclusion] | None:
-    """What the columns are, by their cells in the first `blocks` blocks, or in all; None where there is no row."""
+    """What the columns are, by the first `rows` rows or by all; None where there is no row."""
     if not columns:
         return None
     evidence = [Evidence(prefer_decimal_comma=layout.delimiter == ";") for _ in columns]
     seen = 0
     for block in read_blocks(source, layout, columns, block_bytes):
         for column, cells in zip(evidence, block, strict=True):
-            counted = stripped(cells).value_counts()
+            counted = stripped(cells if rows is None else cells[: rows - seen]).value_counts()
             values, counts = counted.field("values"), counted.field("counts").to_numpy()
             known = values.is_valid()
-            column.observe(
-                values.filter(known), counts[known.to_numpy(zero_copy_only=False)].astype(np.int64)
-            )
-        seen += 1
-        if seen == blocks:
+            present = known.to_numpy(zero_copy_only=False)
+            column.observe(values.filter(known), counts[present].astype(np.int64))
+        seen += len(block[0])
+        if rows is not None and seen >= rows:
             break
     return [column.conclude() for column in evidence] if seen else None
 
@@ -123,13 +132,28 @@ def one_pass(
     ]
     plain = [conclusion.plan.kind != "Text" for conclusion in conclusions]
     preview: list[list[str]] = []
-    with CanonicalWriter(canonical, layout.names) as writer:
+    lanes = [range(lane, width, LANES) for lane in range(min(LANES, width))]
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool, CanonicalWriter(canonical, layout.names) as writer:
+        writing: Future[None] | None = None
         for block in read_blocks(source, layout, range(width), block_bytes):
-            cells = [scan.add(column) for scan, column in zip(scans, block, strict=True)]
+            cells = list(block)
+
+            def scan_lane(lane: range, cells: list[pa.StringArray] = cells) -> None:
+                for at in lane:
+                    cells[at] = scans[at].add(cells[at])
+
+            # Arrow and NumPy let go of the interpreter while they compute. Blocks stay in order: each column
+            # is in one lane, and one block at a time is written.
+            for done in [pool.submit(scan_lane, lane) for lane in lanes]:
+                done.result()
+            if writing is not None:
+                writing.result()
             if len(preview) < PREVIEW_ROWS:
                 heads = [column[: PREVIEW_ROWS - len(preview)].to_pylist() for column in cells]
                 preview += [[shown(cell) for cell in row] for row in zip(*heads, strict=True)]
-            writer.add(cells, plain)
+            writing = pool.submit(writer.add, cells, plain)
+        if writing is not None:
+            writing.result()
     return writer, scans, preview
 
 

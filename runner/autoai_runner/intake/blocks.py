@@ -14,7 +14,10 @@ from .layout import MAX_RECORD, Layout
 from .notes import plural
 from .source import Source
 
-BLOCK = 1 << 22
+# A row has to fit in a block, and several blocks are in memory at a time: the larger one is for files with rows
+# that do not fit in the smaller.
+BLOCK = 1 << 20
+LARGE_BLOCK = 1 << 23
 # What pandas.read_csv takes for missing (its default na_values): the two must agree on what a cell says.
 MISSING = (
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
@@ -22,12 +25,17 @@ MISSING = (
 )  # fmt: skip
 
 
+class LongRowError(Exception):
+    """A row does not fit in a block: read again with `LARGE_BLOCK`."""
+
+
 def read_blocks(
     source: Source, layout: Layout, columns: Sequence[int], block_bytes: int = BLOCK
 ) -> Iterator[list[pa.StringArray]]:
     """Yields, block by block, the cells of the columns asked for; missing markers are null, the rest verbatim.
 
-    Blank lines are skipped, as pandas does. Refuses rows of other lengths, with the physical line.
+    Blank lines are skipped, as pandas does. Refuses rows of other lengths, with the physical line. Raises
+    LongRowError.
     """
     if layout.offset >= source.path.stat().st_size:
         return
@@ -65,6 +73,8 @@ def read_blocks(
         except pa.ArrowInvalid as error:
             if "Empty CSV file" in str(error):
                 return
+            if "straddling" in str(error) and block_bytes < LARGE_BLOCK:
+                raise LongRowError from error
             raise (find_fault(source, layout) or unreadable()) from error
     if final is not None and may_be_unterminated(source, final[-1].as_py()):
         fault = find_fault(source, layout)

@@ -20,7 +20,7 @@ class CanonicalWriter:
     """Rows in, a file out; counts rows, and distinct ones among them on the way."""
 
     def __init__(self, path: Path, names: Sequence[str]) -> None:
-        self.rows = self.blocks = 0
+        self.rows = 0
         self.distinct = DistinctSketch(EXACT_ROWS)
         self._file = path.open("wb")
         header = ",".join(quote_cell(name) for name in names)
@@ -29,16 +29,15 @@ class CanonicalWriter:
     def add(self, columns: Sequence[pa.StringArray], plain: Sequence[bool], *, count: bool = True) -> None:
         """A block of canonical cells; `plain` columns are known to need no quotation marks."""
         cells = [column if known else quote(column) for column, known in zip(columns, plain, strict=True)]
-        if len(cells) == 1:
-            # A line that is empty is no row to most readers.
-            cells = [pc.fill_null(cells[0], '""')]
+        # A line that is empty is no row to most readers.
+        last = pc.fill_null(cells[-1], '""' if len(cells) == 1 else "")
+        cells[-1] = pc.binary_join_element_wise(last, "", "\n")
         lines = pc.binary_join_element_wise(*cells, ",", null_handling="replace", null_replacement="")
         self.rows += len(lines)
-        self.blocks += 1
         if count:
             self.distinct.add(fingerprints(lines))
-        ended = pc.binary_join_element_wise(lines, "", "\n")
-        self._file.write(memoryview(ended.buffers()[2])[: text_bytes(ended)])
+        if len(lines):
+            self._file.write(memoryview(lines.buffers()[2])[: text_bytes(lines)])
 
     def duplicates(self) -> int:
         """Rows that repeat an earlier one; an estimate beyond two million distinct rows."""
@@ -59,9 +58,12 @@ def quote(cells: pa.StringArray) -> pa.StringArray:
     if data is None:
         return cells
     raw = data.to_pybytes()
-    if not any(byte in raw for byte in SPECIAL):
+    found = [character for character in SPECIAL if character in raw]
+    if not found:
         return cells
-    needed = pc.match_substring_regex(cells, '[,"\\r\\n]')
+    needed = pc.match_substring(cells, found[0])
+    for character in found[1:]:
+        needed = pc.or_(needed, pc.match_substring(cells, character))
     doubled = pc.replace_substring(cells, '"', '""') if b'"' in raw else cells
     return pc.if_else(needed, pc.binary_join_element_wise('"', doubled, '"', ""), cells)
 

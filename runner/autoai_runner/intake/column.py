@@ -68,13 +68,15 @@ class ColumnScan:
         return converted.text
 
     def _convert(self, cells: pa.StringArray) -> Converted:
-        converted = convert(cells, self.plan)
+        converted = convert(cells, self.plan, integers=self.integers)
         self.doubt |= converted.doubt or converted.unfit is not None
         self.integers &= converted.integers
         return converted
 
     def _measure(self, cells: pa.StringArray, counts: Any) -> None:
-        self.shape.add(cells, counts, words=self.plan.kind == "Text", extremes=self.plan.kind == "Date")
+        # Whether cells are sentences shows in the first tens of thousands.
+        words = self.plan.kind == "Text" and self.counts.exact
+        self.shape.add(cells, counts, words=words, extremes=self.plan.kind == "Date")
 
     @property
     def present(self) -> int:
@@ -91,7 +93,7 @@ class ColumnScan:
             if not self.integers:
                 return "Number"
             return "Identifier" if self._unique() and (self._named_id() or self._counts_up()) else "Integer"
-        distinct, mean_blanks = self.counts.distinct(), self.shape.blanks / self.present
+        distinct, mean_blanks = self.counts.distinct(), self.shape.mean_blanks
         mean_length = self.shape.characters / self.present
         varied = distinct > 0.5 * self.present and distinct >= ENOUGH
         if varied and (mean_blanks >= 2 or mean_length > 64):

@@ -22,6 +22,12 @@ def mix(values: Hashes) -> Hashes:
     return values ^ (values >> np.uint64(31))
 
 
+def step_in(hashes: Hashes, words: Hashes) -> Hashes:
+    """Eight more bytes. A bijection of the hash for a given word, and of the word for a given hash."""
+    hashes = (hashes ^ words) * MIX_1
+    return hashes ^ (hashes >> np.uint64(32))
+
+
 def fingerprints(cells: pa.StringArray) -> Hashes:
     """One hash a cell, nulls left out. Vectorised over cells, eight bytes a step; not meant against an adversary."""
     if cells.null_count:
@@ -53,9 +59,9 @@ def fingerprints(cells: pa.StringArray) -> Hashes:
             half = unused >> np.uint64(1)
             word = (word << half << (unused - half)) >> half >> (unused - half)
         if active is None:
-            hashes = mix(hashes ^ word)
+            hashes = step_in(hashes, word)
         else:
-            hashes[active] = mix(hashes[active] ^ word)
+            hashes[active] = step_in(hashes[active], word)
         more = left > 8
         step += 1
         if not more.all():
@@ -63,7 +69,7 @@ def fingerprints(cells: pa.StringArray) -> Hashes:
     for index in np.flatnonzero(long):
         text = data[starts[index] : starts[index] + lengths[index]].tobytes()
         hashes[index] ^= np.uint64(hash(text) & 0xFFFFFFFFFFFFFFFF)
-    return hashes
+    return mix(hashes)
 
 
 class DistinctSketch:
@@ -92,7 +98,10 @@ class DistinctSketch:
                 self._merge()
 
     def _merge(self) -> None:
-        kept = np.unique(np.concatenate([self._kept, *self._pending]))
+        kept = np.concatenate([self._kept, *self._pending])
+        kept.sort()
+        if len(kept):
+            kept = kept[np.append(True, kept[1:] != kept[:-1])]
         self._pending, self._pending_count = [], 0
         if len(kept) > self.size:
             kept = kept[: self.size].copy()

@@ -133,23 +133,28 @@ class TextShape:
     """Lengths and blanks of cells, and their extremes in the order of the text."""
 
     def __init__(self) -> None:
-        self.cells = self.characters = self.blanks = 0
+        self.characters = self.blanks = self.blank_cells = 0
         self.least: str | None = None
         self.greatest: str | None = None
 
     def add(self, cells: pa.StringArray, counts: Counts | None, *, words: bool, extremes: bool) -> None:
-        """Cells, none null."""
+        """Cells, none null. `words`: count blanks in these; `extremes`: compare texts."""
         if len(cells) == 0:
             return
-        self.cells += len(cells) if counts is None else int(counts.sum())
         self.characters += weighted(pc.utf8_length(cells), counts)
         if words:
+            self.blank_cells += len(cells) if counts is None else int(counts.sum())
             self.blanks += weighted(pc.count_substring(cells, " "), counts)
         if extremes:
             ends = pc.min_max(cells)
             least, greatest = ends["min"].as_py(), ends["max"].as_py()
             self.least = least if self.least is None else min(self.least, least)
             self.greatest = greatest if self.greatest is None else max(self.greatest, greatest)
+
+    @property
+    def mean_blanks(self) -> float:
+        """Blanks in a cell, on average over those in which they were counted."""
+        return self.blanks / self.blank_cells if self.blank_cells else 0.0
 
 
 def weighted(values: pa.Int32Array, counts: Counts | None) -> int:
