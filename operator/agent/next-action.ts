@@ -32,14 +32,23 @@ const MAX_OUTPUT_TOKENS = 16_384;
 /** An answer shorter than this cannot hold a useful program. */
 const MIN_OUTPUT_TOKENS = 512;
 
+/** Executions that publishing takes: three fits, their predictions and scores, and what explains the winner. */
+const PUBLISHING_EXECUTIONS = 14;
+
 /**
- * Seconds kept back to publish: fit the winner and the baselines once more, score, explain, package.
+ * Seconds kept back to publish: the winner and the baselines fitted once more, scored, explained, packaged.
+ * The prior baseline, whose fits cost nothing, tells what an execution costs on this machine at this load.
  * Never more than half the budget, so that a small budget still trains.
  */
 export function reserveSeconds(spec: TrainingJobSpec, entries: readonly JournalEntry[]): number {
-  const fits = candidates(entries).map((candidate) => candidate.fitSeconds);
-  const longest = Math.max(0, ...fits);
-  return Math.min(spec.budget.maxSeconds / 2, Math.max(8 + 3 * longest, spec.budget.maxSeconds / 20));
+  const have = candidates(entries);
+  const longestFit = Math.max(0, ...have.map((candidate) => candidate.fitSeconds));
+  const prior = have.find((candidate) => candidate.origin === "PriorBaseline");
+  const prepared = find(entries, "DatasetPrepared");
+  // Fit and prediction for each division, one for the odd rows, and the score.
+  const executions = prepared?.method === "CrossValidation" ? 2 * prepared.folds + 2 : 4;
+  const overhead = prior ? (prior.seconds / executions) * PUBLISHING_EXECUTIONS : 0;
+  return Math.min(spec.budget.maxSeconds / 2, 3 + 1.25 * (overhead + 2 * longestFit));
 }
 
 export function remainingBudget(

@@ -128,9 +128,9 @@ async function ask(
   const { entries } = context.journal;
   const remaining = remainingBudget(context.job.spec, entries, context.journal.elapsedSeconds());
   const briefing = await briefingOf(context);
-  const model = await languageModels(context.job);
   const seconds = Math.max(1, Math.min(REPLY_SECONDS, remaining.seconds));
   try {
+    const model = await languageModels(context.job);
     const reply = await model.reply(
       {
         system: SYSTEM_PROMPT,

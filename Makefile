@@ -1,0 +1,33 @@
+# make help tells the targets. Each one installs what it needs.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test generate format clean
+
+help: ## this list
+	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 28
+
+setup: ## install into the clone what training needs; afterwards `npx autoai` works here
+	@scripts/setup
+
+demo: setup ## train, verify and publish a churn model, and ask it for a prediction
+	@scripts/demo
+
+test: ## every check and every test
+	@scripts/setup --dev
+	@scripts/test
+
+generate: ## write crds/ and docs/reference/ from the schemas
+	@scripts/setup --dev
+	@npm run --silent generate
+
+format: ## format and fix
+	@scripts/setup --dev
+	@npm run --silent format
+	@.venv/bin/ruff check --fix runner examples bench
+	@.venv/bin/ruff format runner examples bench
+
+bench-%: ## measure beside the peer, and write bench/results/NAME.json and .md (quality, intake, overhead)
+	@scripts/setup --dev
+	@bench/$*/run
+
+clean: ## remove what setup and tests made in the clone
+	rm -rf .venv node_modules dist .setup test-results
