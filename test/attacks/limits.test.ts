@@ -144,8 +144,8 @@ for n in range(1_000_000):
 });
 
 describe("memory", () => {
-  it("of 64 GB in one piece is refused", async () => {
-    const outcome = await bench.attack("bytearray(64 << 30)\n", small);
+  it.each([4, 64])("of %d GB in one piece is refused before it is taken", async (gigabytes) => {
+    const outcome = await bench.attack(`bytearray(${gigabytes} << 30)\n`, small);
     expect(outcome).toMatchObject({ ended: "OutOfMemory", exitCode: 1 });
   });
 

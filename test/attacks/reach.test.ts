@@ -1,5 +1,6 @@
 /** Generated code that looks for what it must not find, or reaches for what it must not touch. */
 
+import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
@@ -23,6 +24,8 @@ describe("generated code", () => {
     await bench.store.put("jobs/j/selection.labels.csv", new TextEncoder().encode(SECRET));
     await bench.store.put("jobs/j/journal/1.json", new TextEncoder().encode(SECRET));
     writeFileSync(join(bench.home, "environments", "secret"), SECRET);
+    // Even where nothing but the sandbox keeps others out.
+    execFileSync("chmod", ["-R", "a+rX", bench.home]);
     const outcome = await bench.attack(
       `
 import os, stat, sys
