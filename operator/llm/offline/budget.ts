@@ -44,7 +44,7 @@ export function searchBudget(
   // A long budget is spent in several rounds, each of which learns from the one before.
   const share = left > 400 ? 0.3 : 1;
   const most = Math.min(0.8 * request.briefing.stepTimeoutSeconds, 600);
-  const seconds = Math.floor(scale * Math.min(most, share * (left - save - 6)));
+  const seconds = Math.floor(scale * Math.min(most, share * 0.85 * (left - save - 6)));
   if (seconds < LEAST_SECONDS) return undefined;
   const fitSeconds = (left - seconds - 6) / rounds - OVERHEAD_SECONDS;
   const { folds, repeats } = foldsFor(plan);

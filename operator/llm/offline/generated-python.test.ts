@@ -125,7 +125,7 @@ type Written = { readonly path: string; readonly content: string; readonly targe
 describe("generated Python", () => {
   it("compiles, names the target as it is, and defines nothing that data asked for", async () => {
     const files: Written[] = [];
-    for (const parts of fc.sample(briefings, { numRuns: 120, seed: 2 })) {
+    for (const parts of fc.sample(briefings, { numRuns: 60, seed: 2 })) {
       const replies = await converse(
         {
           save_model_settings: [SAVED],

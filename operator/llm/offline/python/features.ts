@@ -147,7 +147,7 @@ const DATE_PARTS = `class DateParts(TransformerMixin, BaseEstimator):
             date = frame[name].dt
             age = (frame[name] - epoch) / pd.Timedelta(days=1)
             ages.append(age)
-            parts += [age, date.year, date.month, date.day, date.dayofweek, date.dayofyear, date.hour]
+            parts += [age, date.year, date.month, date.day, date.day_of_week, date.day_of_year, date.hour]
         between = [ages[j] - ages[i] for i in range(len(ages)) for j in range(i)][:10]
         return np.column_stack([np.asarray(part, dtype="float64") for part in parts + between])`;
 

@@ -74,12 +74,14 @@ os.environ["OMP_NUM_THREADS"] = "1"  # trials run side by side, on a core each
 
 import argparse
 import json
+import signal
 import time
 
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn import metrics
 
+from features import SEED, TARGET_TYPE
 from trials import TRIALS, evaluate, load`;
 
 function splits(plan: ModelPlan): string {
@@ -279,8 +281,8 @@ def final_score(target: np.ndarray, output: np.ndarray, prior_power: float) -> f
     }`;
 };
 
-const BLENDING = `def blend_of(outputs: dict[int, np.ndarray], target: np.ndarray, rounds: int = 24) -> dict[int, float]:
-    """Weights by trial: again and again the one is added that helps most."""
+const BLENDING = `def greedy(outputs: dict[int, np.ndarray], target: np.ndarray, rounds: int) -> dict[int, float]:
+    """Weights by trial: again and again the one is added that helps most; the best state on the way is kept."""
     counts: dict[int, int] = {}
     best: tuple[float, dict[int, int]] = (-np.inf, {})
     total = np.zeros_like(next(iter(outputs.values())))
@@ -291,12 +293,26 @@ const BLENDING = `def blend_of(outputs: dict[int, np.ndarray], target: np.ndarra
         total = total + outputs[chosen]
         if gains[chosen] > best[0]:
             best = (gains[chosen], counts)
-    weights = {number: count / sum(best[1].values()) for number, count in best[1].items()}
-    kept = {number: weight for number, weight in weights.items() if weight >= 0.05}
+    return {number: count / sum(best[1].values()) for number, count in best[1].items()}
+
+
+def blend_of(outputs: dict[int, np.ndarray], target: np.ndarray, bags: int = 12) -> dict[int, float]:
+    """The mean of greedy weights on many samples of the rows, so that no few rows decide; small weights are dropped."""
+    generator = np.random.default_rng(SEED)
+    mean = dict.fromkeys(outputs, 0.0)
+    for _ in range(bags):
+        rows = generator.integers(0, len(target), min(len(target), 5000))
+        if TARGET_TYPE != "continuous" and len(np.unique(target[rows])) < len(np.unique(target)):
+            rows = np.arange(len(target))
+        sample = {number: output[rows] for number, output in outputs.items()}
+        for number, weight in greedy(sample, target[rows], rounds=12).items():
+            mean[number] += weight / bags
+    largest = sorted(mean, key=mean.get, reverse=True)[:6]
+    kept = {number: mean[number] for number in largest if mean[number] >= 0.04}
     return {number: weight / sum(kept.values()) for number, weight in kept.items()}
 
 
-def candidates(scores: dict[int, float], per_model: int = 4, most: int = 12) -> list[int]:
+def candidates(scores: dict[int, float], per_model: int = 3, most: int = 9) -> list[int]:
     """The best few of each kind of model, and the plain one."""
     chosen: list[int] = []
     ranking = sorted(scores, key=scores.get, reverse=True)
@@ -304,11 +320,36 @@ def candidates(scores: dict[int, float], per_model: int = 4, most: int = 12) -> 
         chosen += [number for number in ranking if TRIALS[number]["model"] == kind][:per_model]
     return sorted(sorted(set(chosen), key=scores.get, reverse=True)[:most] + [n for n in scores if n == 0 and n not in chosen])`;
 
-const MAIN = `def gather(pieces: list, target: np.ndarray, splits: int) -> dict[int, dict]:
+const MAIN = `def run_trials(splits: int, seconds: float) -> list[dict]:
+    """Every trial on every split, side by side, for as long as there is time; what is done by then is kept."""
+    deadline = time.time() + seconds
+    done: list[dict] = []
+
+    def time_is_up(signal_number: int, frame: object) -> None:
+        raise TimeoutError
+
+    signal.signal(signal.SIGALRM, time_is_up)
+    signal.alarm(round(1.1 * seconds) + 4)  # a fit that is under way gets a little longer
+    work = [(number, split) for number in range(len(TRIALS)) for split in range(splits)]
+    try:
+        pieces = Parallel(n_jobs=CPUS, return_as="generator_unordered")(
+            delayed(evaluate)(number, split, deadline) for number, split in work
+        )
+        for piece in pieces:
+            if piece is not None:
+                done.append(piece)
+    except (TimeoutError, KeyboardInterrupt):
+        print("the time is up")
+    finally:
+        signal.alarm(0)
+    return done
+
+
+def gather(pieces: list, target: np.ndarray, splits: int) -> dict[int, dict]:
     """Complete trials: their mean prediction for each row that was held out, iterations and seconds for one fit."""
     trials: dict[int, dict] = {}
     for number in sorted({piece["number"] for piece in pieces}):
-        mine = [piece for piece in pieces if piece["number"] == number]
+        mine = sorted((piece for piece in pieces if piece["number"] == number), key=lambda piece: piece.get("split", -1))
         errors = [piece["error"] for piece in mine if "error" in piece]
         if errors:
             print(f"trial {number} {TRIALS[number]['model']}: {errors[0]}")
@@ -344,11 +385,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="no trial is begun after this")
     parser.add_argument("--fit-seconds", type=float, default=1e9, help="longest that fitting the blend once may take")
     options = parser.parse_args()
-    deadline = time.time() + options.seconds
     _, target, splits = load()
-    work = [(number, split) for number in range(len(TRIALS)) for split in range(len(splits))]
-    done = Parallel(n_jobs=CPUS)(delayed(evaluate)(number, split, deadline) for number, split in work)
-    trials = gather([piece for piece in done if piece is not None], target, len(splits))
+    trials = gather(run_trials(len(splits), options.seconds), target, len(splits))
     if not trials:
         raise SystemExit("no trial was finished: allow more seconds, or try fewer and smaller models")
     held_out = next(iter(trials.values()))["held_out"]
@@ -381,7 +419,8 @@ def main() -> None:
         "finished": len(trials),
         "members": members,
     }
-    print("RESULT " + json.dumps(result))
+    print("RESULT " + json.dumps(result), flush=True)
+    os._exit(0)  # trials still under way in other processes are of no use any more
 
 
 if __name__ == "__main__":

@@ -10,6 +10,10 @@ export function trainModule(plan: ModelPlan, members: readonly Member[], priorPo
 
 from __future__ import annotations
 
+import os
+
+${threads(plan)}
+
 import warnings
 
 import joblib
@@ -34,4 +38,11 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 `;
+}
+
+/** Has to stand before numpy is imported. */
+function threads(plan: ModelPlan): string {
+  return plan.rows < 5000
+    ? 'os.environ["OMP_NUM_THREADS"] = "1"  # so few rows are not worth the threads'
+    : 'os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait leave the core to others';
 }
