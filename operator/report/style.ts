@@ -90,7 +90,7 @@ pre.block { padding: .7rem .9rem; border-radius: .4rem; white-space: pre-wrap; m
 footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: 1rem; color: var(--muted); font-size: .875rem; }
 @media (max-width: 40rem) {
   dl.facts { grid-template-columns: 1fr; gap: 0; } dl.facts dd { margin-bottom: .6rem; }
-  th, td { padding: .35rem .4rem; } .name { min-width: 5.5rem; } .bar { min-width: 4.5rem; }
+  th, td { padding: .35rem .4rem; } .name { min-width: 7rem; } .bar { min-width: 4.5rem; }
   .verdict { padding: .9rem 1rem 1rem; } ul { padding-left: 1.2rem; } .notes, .key { padding: 0; }
 }
 @media print {

@@ -63,7 +63,7 @@ export function timelineChart(
         .slice(0, 30)
         .map(({ time, score }) => `After ${duration(time)}: ${short(score)}.`)
         .join(" ")}`,
-      caption: `Filled: verified by the operator, with one standard error; the ringed one was chosen. Hollow: what the author claimed. Dashed: baselines. ${metric}: ${lowerIsBetter(metric) ? "lower" : "higher"} is better. ${notes.filter(Boolean).join(" ")}`,
+      caption: `Filled: verified by the operator, with one standard error; the ringed one was chosen. Hollow: what the author claimed. ${lines.length > 0 ? `Dashed: ${lines.map(({ name }) => name).join(", ")}.` : ""} ${metric}: ${lowerIsBetter(metric) ? "lower" : "higher"} is better. ${notes.filter(Boolean).join(" ")}`,
     },
     (width) => spec(width, marks, lines, domain, metric),
     "Full",
@@ -101,7 +101,7 @@ function spec(
         mark: { type: "rule", color: INK.third, strokeDash: [5, 4], strokeWidth: 1.25 },
         encoding: { y: { ...y, field: "score" } },
       },
-      names(lines, y, wide),
+      ...(wide ? [names(lines, y)] : []),
       {
         mark: { type: "rule", color: INK.accent, strokeWidth: 1.5, opacity: 0.8 },
         encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" } },
@@ -131,24 +131,20 @@ function spec(
   };
 }
 
-/** What each line is: beside it where there is room, above its end where there is not. */
-function names(lines: readonly Line[], y: object, wide: boolean): ChartLayer {
-  const text = { type: "text", color: INK.muted, fontSize: 11 } as const;
+/** What each line is, beside it; a narrow chart leaves that to its caption. */
+function names(lines: readonly Line[], y: object): ChartLayer {
   return {
-    data: {
-      values: lines.map(({ score, name }) => ({
-        score,
-        name: wide ? name.replace(/ (?=\S+$)/, "\n") : name,
-      })),
+    data: { values: lines.map(({ score, name }) => ({ score, name: name.replace(/ (?=\S+$)/, "\n") })) },
+    mark: {
+      type: "text",
+      align: "left",
+      baseline: "middle",
+      dx: 8,
+      lineBreak: "\n",
+      color: INK.muted,
+      fontSize: 11,
     },
-    mark: wide
-      ? { ...text, align: "left", baseline: "middle", dx: 8, lineBreak: "\n" }
-      : { ...text, align: "right", baseline: "bottom", dy: -3, dx: -2 },
-    encoding: {
-      y: { ...y, field: "score" },
-      x: { value: "width" },
-      text: { field: "name" },
-    },
+    encoding: { y: { ...y, field: "score" }, x: { value: "width" }, text: { field: "name" } },
   } as ChartLayer;
 }
 

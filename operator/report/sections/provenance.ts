@@ -37,6 +37,7 @@ export function provenance(story: Story): Html {
   const { metadata, spec, status } = job;
   const { entries } = input;
   const environment = environmentOf(story);
+  const begun = status?.startTime ?? entries[0]?.at;
   return section(
     "provenance",
     "Provenance",
@@ -68,7 +69,7 @@ export function provenance(story: Story): Html {
         "Journal",
         html`${counted(entries.length, "entry", "entries")}${status?.journalUri && html`<br><code>${cut(status.journalUri, 2048)}</code>`}`,
       ],
-      ["Begun", entries[0] && moment(entries[0].at)],
+      ["Begun", begun !== undefined && moment(begun)],
       ["Ended", story.finished ? moment(story.finished.at) : published && moment(published.at)],
       ["Report", `made by AutoAI ${version}, ${moment(now)}`],
     ]),
