@@ -19,8 +19,8 @@ INTEGER = re.compile(r"[+-]?[0-9]+(\.0*)?", re.ASCII)
 
 # What pandas.read_csv reads as missing by default: recipes read the target with it, so the split must agree.
 MISSING = frozenset(
-    ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
-)
+    ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>")
+).union(("N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"))
 
 # (negative, positive): where both classes are known words, the positive one is the one people ask for.
 PAIRS = (

@@ -18,7 +18,7 @@ from sklearn import metrics as sk
 from .predictions import Floats, Ints, Scored
 
 RESAMPLES = 200
-MAX_CELLS = 2_000_000
+MAX_CELLS = 200_000
 MAX_ROWS = 50_000
 
 TASK_METRICS = {
@@ -103,10 +103,11 @@ def ranked_classes(classes: int) -> Sequence[int]:
 def weighted(metric: str, data: Scored, classes: int) -> Weighted:
     """The metric as a function of row weights; NaN where it is not defined for them."""
     truth, predicted = data.truth, data.predicted
+    squares: Floats
     match metric:
         case "Rmse":
-            squares = (truth - predicted) ** 2
-            return lambda w: float(np.sqrt(w @ squares / w.sum()))
+            squares = np.asarray((truth - predicted) ** 2, dtype=float)
+            return lambda w: float(np.sqrt(_dot(w, squares) / w.sum()))
         case "Mae":
             return _mean(np.abs(truth - predicted))
         case "Accuracy":
@@ -130,7 +131,7 @@ def weighted(metric: str, data: Scored, classes: int) -> Weighted:
 
 
 def _mean(values: Floats) -> Weighted:
-    return lambda w: float(w @ values / w.sum())
+    return lambda w: _dot(w, values) / float(w.sum())
 
 
 def _r2(truth: Floats, predicted: Floats) -> Weighted:
@@ -138,8 +139,8 @@ def _r2(truth: Floats, predicted: Floats) -> Weighted:
     squares, errors = centred**2, (truth - predicted) ** 2
 
     def value(w: Floats) -> float:
-        total = w @ squares - (w @ centred) ** 2 / w.sum()
-        return float(1 - w @ errors / total) if total > 0 else float("nan")
+        total = _dot(w, squares) - _dot(w, centred) ** 2 / float(w.sum())
+        return 1 - _dot(w, errors) / total if total > 0 else float("nan")
 
     return value
 
@@ -161,24 +162,31 @@ def _confusion(metric: str, data: Scored, classes: int) -> Weighted:
 
 def _ranking(metric: str, positive: npt.NDArray[np.bool_], score: Floats) -> Weighted:
     """Area under the ROC curve, or average precision, over thresholds sorted once, highest first."""
-    _, place = np.unique(-score, return_inverse=True)
-    width = int(place.max()) + 1
-    weights_positive = positive.astype(float)
+    order = np.argsort(-score, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))  # the last row of each tie
+    weights_positive = positive[order].astype(float)
 
     def value(w: Floats) -> float:
-        above = np.bincount(place, weights=w * weights_positive, minlength=width)
-        below = np.bincount(place, weights=w, minlength=width) - above
-        positives, negatives = above.sum(), below.sum()
-        if positives == 0 or (negatives == 0 and metric == "RocAuc"):
+        w = w[order]
+        above = np.cumsum(w * weights_positive)[ends]
+        taken = np.cumsum(w)[ends]
+        positives, total = above[-1], taken[-1]
+        if positives == 0 or (positives == total and metric == "RocAuc"):
             return float("nan")
+        gained = np.diff(above, prepend=0)
         if metric == "RocAuc":
             # Each negative counts the positives ranked above it, and half of those tied with it.
-            return float(below @ (np.cumsum(above) - above / 2) / (positives * negatives))
-        taken = np.cumsum(above + below)
-        precision = np.divide(np.cumsum(above), taken, out=np.zeros(width), where=taken > 0)
-        return float(above @ precision / positives)
+            negatives = np.diff(taken, prepend=0) - gained
+            return _dot(negatives, above - gained / 2) / float(positives * (total - positives))
+        precision = np.divide(above, taken, out=np.zeros(len(ends)), where=taken > 0)
+        return _dot(gained, precision) / float(positives)
 
     return value
+
+
+def _dot(a: Floats, b: Floats) -> float:
+    """Without BLAS, whose threads wait for each other longer than the sum takes."""
+    return float((a * b).sum())
 
 
 @dataclass(frozen=True)

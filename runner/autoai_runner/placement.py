@@ -135,7 +135,7 @@ def row_times(name: str, column: pa.ChunkedArray, target: Target) -> tuple[Any, 
     if len(kept.rows) < MIN_ROWS:
         raise Refusal(
             "TooFewRows",
-            f"only {len(kept.rows)} rows have both a target and a time in {quote(name)}: {MIN_ROWS} are needed",
+            f"only {len(kept.rows)} rows have a target and a time in {quote(name)}: {MIN_ROWS} are needed",
         )
     message = f"{int((~known).sum())} rows have no {quote(name)}, which the split needs, and are left out"
     return times[known], kept, [warning("RowsWithoutTime", message, name)]

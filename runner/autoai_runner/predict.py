@@ -53,6 +53,7 @@ class MainResolver:
     def __init__(self, entry: Path | None) -> None:
         self._entry = entry
         self._loaded: dict[Path, dict[str, Any]] = {}
+        self.missing: str | None = None
 
     def __call__(self, name: str) -> Any:
         """Module `__getattr__` (PEP 562) for `__main__`."""
@@ -63,12 +64,18 @@ class MainResolver:
                 namespace = self._loaded.get(path) or self._load(path)
                 if name in namespace:
                     return namespace[name]
-        where = self._entry.name if self._entry else "no file of the recipe"
-        raise AttributeError(
-            f"the model was saved with {name!r} of the script that trained it, and {where} "
-            f"{'does not define' if self._entry else 'defines'} it at top level: move {name!r} into a "
-            f"module of its own, "
-            "such as features.py, import it from there in the script, and train again"
+        self.missing = name
+        raise AttributeError(name)
+
+    def remedy(self) -> str:
+        """What to do about the name that was not found."""
+        where = f"{self._entry.name} does not define" if self._entry else "no file of the recipe defines"
+        return (
+            f"the model was saved with {self.missing!r} of the script that trained it, and {where} it at "
+            f"top level: "
+            f"move {self.missing!r} into a module of its own, such as features.py, import it from there in "
+            f"the script, "
+            "and train again"
         )
 
     def _load(self, path: Path) -> dict[str, Any]:
@@ -201,12 +208,17 @@ def main() -> None:
     options = parser.parse_args()
     labels = load_labels()
     prepare_path()
-    globals()["__getattr__"] = MainResolver(options.entry)
+    resolver = globals()["__getattr__"] = MainResolver(options.entry)
 
     import joblib
     import pandas
 
-    model = joblib.load(options.model)
+    try:
+        model = joblib.load(options.model)
+    except AttributeError as error:
+        if resolver.missing is None:
+            raise
+        raise AttributeError(resolver.remedy()) from error
     if not hasattr(model, "predict"):
         raise TypeError(
             f"{options.model} holds a {type(model).__name__}, which has no predict(): "
