@@ -4,7 +4,7 @@ import type { FileStore } from "../storage/file-store.ts";
 import { type Bubblewrap, probe } from "./bubblewrap.ts";
 import { Environments } from "./environments.ts";
 import { type Execution, type Executor, type InstallExecution, Outcome, PlatformError } from "./executor.ts";
-import { askPython, type PythonFacts } from "./python.ts";
+import { askPython, compileRunner, type PythonFacts } from "./python.ts";
 import { runSandboxed } from "./sandboxed.ts";
 import { TemporaryDirectories } from "./temporary.ts";
 import { runTrusted } from "./trusted.ts";
@@ -175,7 +175,10 @@ export class ProcessExecutor implements Executor {
   async #inspect(): Promise<Host> {
     const { store, home, runnerDir, uv, log } = this.#options;
     const python = await askPython(this.#options.python);
-    const found = await probe(this.#options.bwrap ?? "bwrap", python);
+    const [found] = await Promise.all([
+      probe(this.#options.bwrap ?? "bwrap", python),
+      compileRunner(python, runnerDir),
+    ]);
     const missing = "missing" in found ? found.missing : undefined;
     if (missing !== undefined) log("no sandbox", { reason: missing });
     const environments = new Environments({

@@ -1,5 +1,6 @@
 /** Facts of the Python that environments are made from. */
 import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
 import { PlatformError } from "./executor.ts";
@@ -37,4 +38,13 @@ export async function askPython(python: string): Promise<PythonFacts> {
       cause: error,
     });
   }
+}
+
+/**
+ * Compiles the runner's modules where that is not done yet: every execution loads some, from mounts that it cannot
+ * write to. Where it cannot be done, they are compiled each time.
+ */
+export async function compileRunner(python: PythonFacts, runnerDir: string): Promise<void> {
+  const args = ["-I", "-S", "-m", "compileall", "-q", join(runnerDir, "autoai_runner")];
+  await promisify(execFile)(python.executable, args, { env: {} }).catch(() => undefined);
 }

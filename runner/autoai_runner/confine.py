@@ -5,7 +5,6 @@ Standard library only. Everything here is set before generated code starts and c
 
 import ctypes
 import os
-import platform
 import resource
 import struct
 import sys
@@ -127,9 +126,9 @@ def become(user: int) -> None:
 def syscall_filter() -> bytes | None:
     """A seccomp program (classic BPF), or nothing on a machine whose system calls are not known here."""
     machines = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
-    if platform.machine() not in machines or not sys.platform.startswith("linux"):
+    if not sys.platform.startswith("linux") or os.uname().machine not in machines:
         return None
-    column, architecture = machines[platform.machine()]
+    column, architecture = machines[os.uname().machine]
     load, equal, at_least, any_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06
     allow, error = 0x7FFF0000, 0x00050000
     # Offsets in struct seccomp_data: number 0, architecture 4, arguments (low word first) from 16.

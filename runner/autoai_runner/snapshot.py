@@ -6,9 +6,7 @@ Standard library only.
 import contextlib
 import os
 import stat
-import tarfile
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -20,23 +18,21 @@ PATH_CHARACTERS = 512
 DEPTH = 32
 
 
-@dataclass
 class Bounds:
     """What a snapshot may hold."""
 
-    files: int = 1_000
-    file_bytes: int = 256 << 20
-    total_bytes: int = 512 << 20
+    def __init__(self, files: int = 1_000, file_bytes: int = 256 << 20, total_bytes: int = 512 << 20) -> None:
+        self.files, self.file_bytes, self.total_bytes = files, file_bytes, total_bytes
 
 
-@dataclass
 class Survey:
     """What is kept (path below the workspace → size), and what is not, and why."""
 
-    directories: list[str] = field(default_factory=list)
-    files: dict[str, int] = field(default_factory=dict)
-    not_kept: list[str] = field(default_factory=list)
-    refused: int = 0
+    def __init__(self) -> None:
+        self.directories: list[str] = []
+        self.files: dict[str, int] = {}
+        self.not_kept: list[str] = []
+        self.refused = 0
 
     def refuse(self, path: str, why: str) -> None:
         """Notes a path that is not kept; the list is bounded, the count is not."""
@@ -129,6 +125,8 @@ class _Writer:
 
 def pack(root: Path, found: Survey, sink: Callable[[bytes], None]) -> None:
     """Streams the tar of what the survey keeps: sorted, no times or owners: equal content, equal bytes."""
+    import tarfile  # Here, since most executions need none: it takes as long to load as they take to start.
+
     with tarfile.open(fileobj=_Writer(sink), mode="w|", format=tarfile.PAX_FORMAT) as tar:  # type: ignore[call-overload]
         for path in sorted([*found.directories, *found.files]):
             about = tarfile.TarInfo(path)
@@ -153,6 +151,8 @@ def open_file(root: Path, path: str) -> IO[bytes]:
 
 def unpack(root: Path, source: IO[bytes]) -> None:
     """Writes files and directories of a snapshot below root; any other kind or place is an error."""
+    import tarfile
+
     with tarfile.open(fileobj=source, mode="r|") as tar:
         for member in tar:
             parts = member.name.split("/")

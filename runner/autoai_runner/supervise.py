@@ -24,7 +24,6 @@ import signal
 import struct
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -43,56 +42,33 @@ _NO_MEMORY = re.compile(r"^(\w+\.)*\w*MemoryError\b|std::bad_alloc|^MemoryError"
 _NO_SPACE = re.compile(r"\[Errno (28|27|122)\]|No space left on device")
 
 
-@dataclass
 class Request:
-    """What is to be run, as the operator asks for it."""
+    """What is to be run, from the operator's JSON."""
 
-    python: str
-    command: list[str]
-    variables: dict[str, str]
-    root: Path
-    namespace: bool
-    user: int | None
-    inputs: list[str]
-    outputs: list[str]
-    snapshot: bool
-    workspace_bytes: int
-    seconds: float
-    cpus: float
-    memory_bytes: int
-    disk_bytes: int
-    processes: int
-    output_bytes: int
-    file_bytes: int
+    def __init__(self, body: dict[str, Any]) -> None:
+        limits = body["limits"]
+        self.python: str = body["python"]
+        self.command: list[str] = body["command"]
+        self.variables: dict[str, str] = body["variables"]
+        self.root = Path(body["root"])
+        self.namespace: bool = body["namespace"]
+        self.user: int | None = body.get("user")
+        self.inputs: list[str] = body["inputs"]
+        self.outputs: list[str] = body["outputs"]
+        self.snapshot: bool = body["snapshot"]
+        self.workspace_bytes: int = body["workspaceBytes"]
+        self.seconds: float = limits["seconds"]
+        self.cpus: float = limits["cpus"]
+        self.memory_bytes: int = limits["memoryBytes"]
+        self.disk_bytes: int = limits["diskBytes"]
+        self.processes: int = limits["processes"]
+        self.output_bytes: int = body["outputBytes"]
+        self.file_bytes: int = body["fileBytes"]
 
     @property
     def workspace(self) -> Path:
         """Working directory of the program."""
         return self.root / "workspace"
-
-    @classmethod
-    def parse(cls, body: dict[str, Any]) -> "Request":
-        """From the operator's JSON."""
-        limits = body["limits"]
-        return cls(
-            python=body["python"],
-            command=body["command"],
-            variables=body["variables"],
-            root=Path(body["root"]),
-            namespace=body["namespace"],
-            user=body.get("user"),
-            inputs=body["inputs"],
-            outputs=body["outputs"],
-            snapshot=body["snapshot"],
-            workspace_bytes=body["workspaceBytes"],
-            seconds=limits["seconds"],
-            cpus=limits["cpus"],
-            memory_bytes=limits["memoryBytes"],
-            disk_bytes=limits["diskBytes"],
-            processes=limits["processes"],
-            output_bytes=body["outputBytes"],
-            file_bytes=body["fileBytes"],
-        )
 
 
 class Frames:
@@ -314,7 +290,8 @@ def deliver(request: Request, result: dict[str, Any], frames: Frames) -> None:
             bounds.files * 10, request.file_bytes, request.file_bytes * max(len(request.outputs), 1)
         ),
     )
-    result["notKept"] = found.notes()
+    if request.snapshot:
+        result["notKept"] = found.notes()
     frames.send(b"R", json.dumps(result).encode())
     for path in request.outputs:
         if path in asked.files:
@@ -341,7 +318,7 @@ def main() -> None:
     source = open(0, "rb", closefd=False, buffering=0)  # noqa: SIM115
     frames = Frames(1)
     try:
-        request = Request.parse(json.loads(_exactly(source, struct.unpack(">I", _exactly(source, 4))[0])))
+        request = Request(json.loads(_exactly(source, struct.unpack(">I", _exactly(source, 4))[0])))
         if request.user is not None:
             confine.become(request.user)
             confine.hide()
