@@ -47,6 +47,7 @@ def ingest(
 ) -> dict[str, Any]:
     """Takes the file in. Refuses, with a reason, what is no table; leaves no canonical file then."""
     scratch = canonical.with_name(canonical.name + ".utf8")
+    digest: Digest | None = None
     try:
         source = open_source(path, encoding, scratch)
         digest = Digest(path)
@@ -71,6 +72,8 @@ def ingest(
         canonical.unlink(missing_ok=True)
         raise
     finally:
+        if digest is not None:
+            digest.stop()
         scratch.unlink(missing_ok=True)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from ..refusal import Refusal
-from .layout import MAX_RECORD, Layout
+from .layout import END, MAX_RECORD, Layout
 from .notes import plural
 from .source import Source
 
@@ -103,29 +104,23 @@ def may_be_unterminated(source: Source, last_cell: str | None) -> bool:
 
 def find_fault(source: Source, layout: Layout) -> Refusal | None:
     """Reads the file record by record, slowly, for the first one that is broken. None: none is."""
-    end = "\uffffend of file"
     with source.path.open(encoding="utf-8", newline="") as file:
         file.seek(source.start)
 
-        def lines() -> Iterator[str]:
-            yield from file
-            # Inside quotes this becomes part of a cell, and so tells that they were never closed.
-            yield end
-
-        reader = csv.reader(lines(), delimiter=layout.delimiter)
+        reader = csv.reader(chain(file, [END]), delimiter=layout.delimiter)
         first, header_seen = 1, False
         while True:
             try:
                 row = next(reader)
             except StopIteration:
                 return None
-            except csv.Error:
-                return unterminated(first)
+            except csv.Error:  # A cell beyond the limit: one long line, or many that a quotation mark joins.
+                return row_too_long(first) if reader.line_num <= first else unterminated(first)
             line, first = first, reader.line_num + 1
-            if row == [end]:
+            if row == [END]:
                 return None
-            if row and row[-1].endswith(end):
-                text = row[-1].removesuffix(end)
+            if row and row[-1].endswith(END):
+                text = row[-1].removesuffix(END)
                 breaks = text.count("\n") + text.replace("\r\n", "").count("\r")
                 last_line_open = not text.endswith(("\n", "\r"))
                 return unterminated(reader.line_num - breaks - int(last_line_open))
@@ -139,11 +134,7 @@ def find_fault(source: Source, layout: Layout) -> Refusal | None:
             if len(row) != layout.fields or (layout.trailing and row[-1].strip()):
                 return ragged(line, row, layout)
             if sum(map(len, row)) * 4 > MAX_RECORD and len("".join(row).encode("utf-8")) > MAX_RECORD // 2:
-                return Refusal(
-                    "RowTooLong",
-                    f"The row at line {line:,} has more than {MAX_RECORD // 2:,} bytes: shorten its cells.",
-                    line=line,
-                )
+                return row_too_long(line)
 
 
 def ragged(line: int, row: list[str], layout: Layout) -> Refusal:
@@ -154,6 +145,15 @@ def ragged(line: int, row: list[str], layout: Layout) -> Refusal:
         "RaggedRow",
         f"Line {line:,} has {plural(len(row), 'field')}, expected {expected:,} as in the header (delimiter {name}). "
         "Put cells that contain the delimiter in quotation marks, with none but the delimiter before them.",
+        line=line,
+    )
+
+
+def row_too_long(line: int) -> Refusal:
+    """The refusal of a row that fits in no block."""
+    return Refusal(
+        "RowTooLong",
+        f"The row at line {line:,} is longer than {MAX_RECORD // 2:,} bytes: shorten its cells, or leave them out.",
         line=line,
     )
 

@@ -15,7 +15,7 @@ from .notes import shown
 from .statistics import Moments, TextShape, ValueCounts
 
 NAMED_ID = re.compile(
-    r"(?i)(^|[^a-z])(id|uuid|guid)$|[a-z0-9](ID|Id|Uuid|UUID|Guid|GUID)$|(?i:^row[ _-]?(number|index)$)"
+    r"(?i:(^|[^a-z])(id|uuid|guid)$)|[a-z0-9](ID|Id|Uuid|UUID|Guid|GUID)$|(?i:^row[ _-]?(number|index)$)"
 )
 ENOUGH = 20
 """Fewer rows than this are too few to tell an identifier from a value."""

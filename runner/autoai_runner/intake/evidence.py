@@ -97,6 +97,7 @@ class Evidence:
         if plain.any():
             values = to_float(cells.filter(pa.array(plain))).to_numpy()
             not_finite[np.flatnonzero(plain)[~np.isfinite(values)]] = True
+            not_finite &= ~integer  # Too large for a double, but a code rather than a quantity.
         self.not_finite += total(not_finite, counts)
         any_number = plain | not_finite
         for name, style in STYLES.items():

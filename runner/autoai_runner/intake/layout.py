@@ -6,7 +6,7 @@ import csv
 import io
 from collections import Counter
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from ..refusal import Refusal
 from .notes import quoted
@@ -20,6 +20,8 @@ SNIFF_RECORDS = 200
 DELIMITERS = (",", ";", "\t", "|")
 # A cell's limit in the csv module is a setting of the process; ours has to admit what the parser admits.
 MAX_RECORD = 1 << 22
+# A line put behind the last one: inside quotation marks that were never closed it becomes part of a cell.
+END = "\uffffend of text"
 csv.field_size_limit(MAX_RECORD)
 
 
@@ -46,15 +48,15 @@ def read_layout(source: Source, delimiter: str) -> Layout:
         if not whole:
             raise Refusal("HeaderTooLong", f"No header: the first {PREFIX:,} bytes are blank.")
         raise Refusal("EmptyFile", "The file has only blank lines: expected a header line and rows below it.")
-    chosen = sniff(text, whole) if delimiter == "Auto" else delimiter
-    header, lines, sample = header_and_sample(text, whole, chosen)
-    if not whole and not sample and lines == text.count("\n"):
+    chosen = sniff(text) if delimiter == "Auto" else delimiter
+    header, lines, sample = header_and_sample(text, chosen)
+    if header[-1].endswith(END) and not whole:
         raise Refusal(
             "HeaderTooLong",
             f"The header does not end within {PREFIX:,} bytes: is a quotation mark missing, or is this no CSV?",
             line=1,
         )
-    names = [name.strip().strip("\ufeff").strip() for name in header]
+    names = [name.removesuffix(END).strip().strip("\ufeff").strip() for name in header]
     trailing = len(names) > 1 and names[-1] == ""
     if trailing:
         names.pop()
@@ -79,41 +81,33 @@ def prefix(source: Source) -> tuple[str, bool]:
     return data[:end].decode("utf-8"), False
 
 
-def records(text: str, delimiter: str) -> csv.reader:  # type: ignore[valid-type]
-    """Records of the text as RFC 4180 and pandas have them."""
-    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+def header_and_sample(text: str, delimiter: str) -> tuple[list[str], int, list[list[str]]]:
+    """The first record that is not blank, the lines up to its end, and some complete rows below it.
 
-
-def header_and_sample(text: str, whole: bool, delimiter: str) -> tuple[list[str], int, list[list[str]]]:
-    """The first record that is not blank, the lines up to its end, and some complete rows below it."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    Records are as the csv module has them, which is as pandas has them. A header that ends in `END` is not whole.
+    """
+    reader = csv.reader(chain(io.StringIO(text, newline=""), [END]), delimiter=delimiter)
     try:
         header = next(row for row in reader if any(cell.strip() for cell in row) or len(row) > 1)
         lines = reader.line_num
         rows = list(islice(reader, SNIFF_RECORDS))
     except csv.Error as error:
         raise Refusal(
-            "UnterminatedQuote",
-            f"The header or a cell near it is longer than {MAX_RECORD:,} characters.",
-            line=1,
+            "UnterminatedQuote", f"The header is longer than {MAX_RECORD:,} characters.", line=1
         ) from error
-    if not whole and len(rows) < SNIFF_RECORDS:
-        rows = rows[:-1]  # May go on behind the prefix.
-    return header, lines, [row for row in rows if any(cell.strip() for cell in row)]
+    complete = [row for row in rows if not (row and row[-1].endswith(END))]
+    return header, lines, [row for row in complete if any(cell.strip() for cell in row)]
 
 
-def sniff(text: str, whole: bool) -> str:
+def sniff(text: str) -> str:
     """The delimiter that cuts most of the first rows into as many fields as the header has.
 
     A file of one column has none; the comma stands for it.
     """
-    short = text[:SNIFF_CHARACTERS]
-    if len(short) < len(text):
-        cut = short.rfind("\n") + 1
-        short, whole = (short[:cut], False) if cut else (text, whole)
+    text = text[: text.rfind("\n", 0, SNIFF_CHARACTERS) + 1] or text
     best, best_score = ",", (0.0, 0)
     for delimiter in DELIMITERS:
-        header, _, sample = header_and_sample(short, whole, delimiter)
+        header, _, sample = header_and_sample(text, delimiter)
         if len(header) < 2:
             continue
         counts = Counter(len(row) for row in sample)

@@ -64,12 +64,20 @@ class Digest(threading.Thread):
         super().__init__(daemon=True)
         self.path = path
         self.hash = hashlib.sha256()
+        self.wanted = True
         self.start()
 
     def run(self) -> None:
         """Reads the file once."""
         for chunk in chunks(self.path):
+            if not self.wanted:
+                return
             self.hash.update(chunk)
+
+    def stop(self) -> None:
+        """Ends it before the end of the file; the file is closed when this returns."""
+        self.wanted = False
+        self.join()
 
     def hexdigest(self) -> str:
         """Waits for the end of the file."""
