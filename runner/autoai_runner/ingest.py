@@ -81,7 +81,7 @@ Pass = tuple[CanonicalWriter, list[ColumnScan], list[Conclusion], list[list[str]
 
 
 def take_in(source: Source, layout: Layout, canonical: Path, block_bytes: int) -> Pass:
-    """Guesses the plans by the first block and converts; where later blocks say otherwise, looks at all and again.
+    """Guesses the plans by the first rows and converts; looks at all, and again, where later rows differ.
 
     Most files are read once. A column that changes its nature on the way costs a second and third reading.
     """

@@ -88,7 +88,8 @@ def match_columns(
         raise Refusal(
             "MissingColumn",
             f"The file has no column {listed}{more}, which the model was trained with: expected all of "
-            f"{plural(len(columns), 'column')} by name, in any order. Add what is missing; cells may be empty.",
+            f"{plural(len(columns), 'column')} by name, in any order. Add what is missing; cells "
+            "may be empty.",
             line=1,
             column=missing[0],
         )

@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import os
 import zipfile
 from pathlib import Path
 
@@ -20,7 +19,7 @@ def refusal(tmp_path: Path, data: bytes, **options: str) -> Refusal:
     path.write_bytes(data)
     with pytest.raises(Refusal) as caught:
         ingest(path, tmp_path / "canonical.csv", **options)
-    assert os.listdir(tmp_path) == ["in.csv"]
+    assert [left.name for left in tmp_path.iterdir()] == ["in.csv"]
     assert "\n" not in caught.value.message
     return caught.value
 

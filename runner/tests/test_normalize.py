@@ -9,7 +9,12 @@ from autoai_runner.ingest import ingest
 from autoai_runner.normalize import run
 from autoai_runner.refusal import Refusal
 
-FIRST = "n;i;d;b;c;gone;y\n1.234,5;1;31/12/2020;true;007;;yes\n0,5;2;01/02/2020;false;x;;no\n2,5;3;13/02/2020;true;y;;no\n"
+FIRST = """\
+n;i;d;b;c;gone;y
+1.234,5;1;31/12/2020;true;007;;yes
+0,5;2;01/02/2020;false;x;;no
+2,5;3;13/02/2020;true;y;;no
+"""
 
 
 def normalize(tmp_path: Path, data: str, *, require: bool = False) -> tuple[dict[str, Any], str]:

@@ -15,8 +15,8 @@ from .layout import END, MAX_RECORD, Layout
 from .notes import plural
 from .source import Source
 
-# A row has to fit in a block, and several blocks are in memory at a time: the larger one is for files with rows
-# that do not fit in the smaller.
+# A row has to fit in a block, and several blocks are in memory at a time: the larger one is for files with
+# rows that do not fit in the smaller.
 BLOCK = 1 << 20
 LARGE_BLOCK = 1 << 23
 # What pandas.read_csv takes for missing (its default na_values): the two must agree on what a cell says.
@@ -33,7 +33,7 @@ class LongRowError(Exception):
 def read_blocks(
     source: Source, layout: Layout, columns: Sequence[int], block_bytes: int = BLOCK
 ) -> Iterator[list[pa.StringArray]]:
-    """Yields, block by block, the cells of the columns asked for; missing markers are null, the rest verbatim.
+    """Yields the cells of the columns asked for, by block; missing markers are null, the rest verbatim.
 
     Blank lines are skipped, as pandas does. Refuses rows of other lengths, with the physical line. Raises
     LongRowError.
@@ -143,7 +143,8 @@ def ragged(line: int, row: list[str], layout: Layout) -> Refusal:
     name = {"\t": "tab"}.get(layout.delimiter, f"'{layout.delimiter}'")
     return Refusal(
         "RaggedRow",
-        f"Line {line:,} has {plural(len(row), 'field')}, expected {expected:,} as in the header (delimiter {name}). "
+        f"Line {line:,} has {plural(len(row), 'field')}, expected {expected:,} as in the header "
+        f"(delimiter {name}). "
         "Put cells that contain the delimiter in quotation marks, with none but the delimiter before them.",
         line=line,
     )
@@ -153,7 +154,8 @@ def row_too_long(line: int) -> Refusal:
     """The refusal of a row that fits in no block."""
     return Refusal(
         "RowTooLong",
-        f"The row at line {line:,} is longer than {MAX_RECORD // 2:,} bytes: shorten its cells, or leave them out.",
+        f"The row at line {line:,} is longer than {MAX_RECORD // 2:,} bytes: shorten its cells, or "
+        "leave them out.",
         line=line,
     )
 

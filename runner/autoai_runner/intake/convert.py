@@ -64,7 +64,7 @@ def convert(cells: pa.StringArray, plan: Plan, *, integers: bool = True) -> Conv
 
 
 def stripped(cells: pa.StringArray) -> pa.StringArray:
-    """Without surrounding blanks; what is then a missing marker is null. The same object where nothing changes."""
+    """Without surrounding blanks; what is then missing is null. The same object where nothing changes."""
     trimmed = pc.utf8_trim_whitespace(cells)
     if text_bytes(trimmed) == text_bytes(cells):
         return cells
@@ -173,4 +173,4 @@ def is_iso(cells: pa.StringArray) -> bool:
         pc.cast(cells, pa.date32())
     except pa.ArrowInvalid:
         return False
-    return text_bytes(cells) == 10 * (len(cells) - cells.null_count)
+    return bool(text_bytes(cells) == 10 * (len(cells) - cells.null_count))

@@ -15,13 +15,17 @@ TIME = (
 )
 MONTH_NAMES = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 NAMED = r"(?P<b>(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))(?i:[a-z]{0,6})\.?"
+YEAR, DAY, MONTH = r"(?P<y>\d{4})", r"(?P<d>\d{1,2})", r"(?P<m>\d{1,2})"
+MONTH_DASHED, MONTH_DOTTED = r"-(?P<m2>\d{1,2})-", r"\.(?P<m3>\d{1,2})\."
+ANY_MONTH = f"(?:/{MONTH}/|{MONTH_DASHED}|{MONTH_DOTTED})"
+MONTH_FIRST = rf"(?:{MONTH}/{DAY}/|(?P<m2>\d{{1,2}})-(?P<d2>\d{{1,2}})-)"
 # By order of the parts. Only years of four digits: 01.02.03 could be anything.
 ORDERS: dict[str, str] = {
-    "YYYY-MM-DD": rf"^(?P<y>\d{{4}})(?:-(?P<m>\d{{1,2}})-|/(?P<m2>\d{{1,2}})/|\.(?P<m3>\d{{1,2}})\.)(?P<d>\d{{1,2}}){TIME}$",
-    "D/M/YYYY": rf"^(?P<d>\d{{1,2}})(?:/(?P<m>\d{{1,2}})/|-(?P<m2>\d{{1,2}})-|\.(?P<m3>\d{{1,2}})\.)(?P<y>\d{{4}}){TIME}$",
-    "M/D/YYYY": rf"^(?:(?P<m>\d{{1,2}})/(?P<d>\d{{1,2}})/|(?P<m2>\d{{1,2}})-(?P<d2>\d{{1,2}})-)(?P<y>\d{{4}}){TIME}$",
-    "D Mon YYYY": rf"^(?P<d>\d{{1,2}})[ -]{NAMED}[ -](?P<y>\d{{4}}){TIME}$",
-    "Mon D, YYYY": rf"^{NAMED} (?P<d>\d{{1,2}}),? (?P<y>\d{{4}}){TIME}$",
+    "YYYY-MM-DD": f"^{YEAR}{ANY_MONTH}{DAY}{TIME}$",
+    "D/M/YYYY": f"^{DAY}{ANY_MONTH}{YEAR}{TIME}$",
+    "M/D/YYYY": f"^{MONTH_FIRST}{YEAR}{TIME}$",
+    "D Mon YYYY": f"^{DAY}[ -]{NAMED}[ -]{YEAR}{TIME}$",
+    "Mon D, YYYY": f"^{NAMED} {DAY},? {YEAR}{TIME}$",
 }
 
 
@@ -80,7 +84,8 @@ def read_dates(cells: pa.StringArray, order: str) -> Dates:
         if texts is None:
             return np.zeros(len(cells), dtype=np.int64)
         digits = pc.if_else(pc.equal(pc.coalesce(texts, ""), ""), "0", texts)
-        return pc.cast(pc.coalesce(digits, "0"), pa.int64()).to_numpy()
+        whole: npt.NDArray[np.int64] = pc.cast(pc.coalesce(digits, "0"), pa.int64()).to_numpy()
+        return whole
 
     def text(name: str) -> pa.StringArray:
         return pc.coalesce(pc.struct_field(fields, name), "")
@@ -121,7 +126,7 @@ def read_dates(cells: pa.StringArray, order: str) -> Dates:
 
 
 def zone_seconds(zone: pa.StringArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Seconds east of Greenwich of `Z`, `+hh`, `+hhmm`, `+hh:mm` or nothing, and whether there is such a zone."""
+    """Seconds east of Greenwich of `Z`, `+hh`, `+hhmm`, `+hh:mm` or nothing; whether there is such a zone."""
     digits = pc.utf8_rpad(pc.replace_substring_regex(zone, "[^0-9]", ""), 4, "0")
     value = pc.cast(digits, pa.int64()).to_numpy()
     sign = np.where(boolean(pc.starts_with(zone, "-")), -1, 1)
@@ -137,4 +142,5 @@ def iso(dates: Dates, form: DateFormat) -> pa.StringArray:
 
 def boolean(values: pa.BooleanArray) -> npt.NDArray[np.bool_]:
     """As NumPy has it; null is False."""
-    return pc.fill_null(values, False).to_numpy(zero_copy_only=False)
+    mask: npt.NDArray[np.bool_] = pc.fill_null(values, False).to_numpy(zero_copy_only=False)
+    return mask

@@ -155,7 +155,8 @@ class Evidence:
         else:
             note = (
                 f"{plural(strays, 'cell')} of {rest:,} are not {what} ({like}), the others are: "
-                f"the column is kept as text. Convert it with pandas.to_{'numeric' if what == 'numbers' else 'datetime'}"
+                "the column is kept as text. Convert it with "
+                f"pandas.to_{'numeric' if what == 'numbers' else 'datetime'}"
                 "(errors='coerce') where those may count as missing."
             )
         return Conclusion(Plan("Text"), certain=False, notes=[("MixedTypes", note)])
@@ -166,19 +167,22 @@ class Evidence:
         if self.integers == rest - self.not_finite:
             if self.leading_zeros:
                 note = (
-                    f"{plural(self.leading_zeros, 'cell')} of digits begin with 0, as codes do: they are kept as text. "
+                    f"{plural(self.leading_zeros, 'cell')} of digits begin with 0, as codes do: "
+                    "they are kept as text. "
                     "pandas.read_csv takes them for numbers unless it is told dtype=str for this column."
                 )
                 return Conclusion(Plan("Text"), False, [("LeadingZeros", note)])
             if self.unsafe:
                 note = (
-                    f"{plural(self.unsafe, 'cell')} are integers beyond 2^53, which floating point cannot tell apart: "
+                    f"{plural(self.unsafe, 'cell')} are integers beyond 2^53, which floating point "
+                    "cannot tell apart: "
                     "they are kept as text. Read the column with dtype=str."
                 )
                 return Conclusion(Plan("Text"), False, [("LargeIntegers", note)])
         notes = self._placeholder_notes()
         if self.not_finite:
-            note = f"{plural(self.not_finite, 'cell')} are infinite, or too large for a number: treated as missing."
+            count = plural(self.not_finite, "cell")
+            note = f"{count} are infinite, or too large for a number: treated as missing."
             notes.append(("NotFinite", note))
         return Conclusion(Plan("Number", None, self.placeholders > 0), True, notes)
 
@@ -202,7 +206,9 @@ class Evidence:
 
     def _conclude_dates(self, fitting: list[str], rest: int) -> Conclusion:
         if "D/M/YYYY" in fitting and "M/D/YYYY" in fitting:
-            note = "Dates could be day/month or month/day in every row: they are kept as text. Write them as YYYY-MM-DD."
+            note = (
+                "Every date could be day/month or month/day: they are kept as text. Write them as YYYY-MM-DD."
+            )
             return Conclusion(Plan("Text"), False, [("AmbiguousDates", note)])
         if 0 < self.zoned < rest:
             note = "Some times have a zone and some have none: they are kept as text."

@@ -53,7 +53,8 @@ def read_layout(source: Source, delimiter: str) -> Layout:
     if header[-1].endswith(END) and not whole:
         raise Refusal(
             "HeaderTooLong",
-            f"The header does not end within {PREFIX:,} bytes: is a quotation mark missing, or is this no CSV?",
+            f"The header does not end within {PREFIX:,} bytes: is a quotation mark missing, or is "
+            "this no CSV?",
             line=1,
         )
     names = [name.removesuffix(END).strip().strip("\ufeff").strip() for name in header]
@@ -84,7 +85,8 @@ def prefix(source: Source) -> tuple[str, bool]:
 def header_and_sample(text: str, delimiter: str) -> tuple[list[str], int, list[list[str]]]:
     """The first record that is not blank, the lines up to its end, and some complete rows below it.
 
-    Records are as the csv module has them, which is as pandas has them. A header that ends in `END` is not whole.
+    Records are as the csv module has them, which is as pandas has them. A header that ends in `END` is not
+    whole.
     """
     reader = csv.reader(chain(io.StringIO(text, newline=""), [END]), delimiter=delimiter)
     try:
@@ -123,14 +125,16 @@ def check_names(names: list[str], line: int) -> None:
     if len(names) > MAX_COLUMNS:
         raise Refusal(
             "TooManyColumns",
-            f"The header has {len(names):,} columns: at most {MAX_COLUMNS:,} are taken in. Leave out what is not needed.",
+            f"The header has {len(names):,} columns: at most {MAX_COLUMNS:,} are taken in. Leave "
+            "out what is not needed.",
             line=line,
         )
     blank = [str(position) for position, name in enumerate(names, start=1) if not name]
     if blank:
         raise Refusal(
             "BlankHeader",
-            f"The header has no name for column {', '.join(blank[:10])} of {len(names):,}: expected a name for each. "
+            f"The header has no name for column {', '.join(blank[:10])} of {len(names):,}: "
+            "expected a name for each. "
             "(pandas writes its index without a name: use to_csv(index=False).)",
             line=line,
         )
@@ -139,7 +143,8 @@ def check_names(names: list[str], line: int) -> None:
         listed = ", ".join(quoted(name) for name in repeated[:5]) + (", …" if len(repeated) > 5 else "")
         raise Refusal(
             "DuplicateHeader",
-            f"The header names {listed} more than once: expected each column once. Rename or remove the copies.",
+            f"The header names {listed} more than once: expected each column once. Rename or "
+            "remove the copies.",
             line=line,
             column=repeated[0],
         )

@@ -18,9 +18,9 @@ MAX_SAFE = 2**53 - 1
 # What people write where a number is missing, beyond what pandas knows. Only believed in a column of numbers
 # or dates.
 PLACEHOLDERS = (
-    "?", "-", "--", "---", ".", "..", "...", "*", "–", "—", "na", "Na", "N.A.", "n.a.", "N/a", "#N/D", "nil", "NIL", "none",
-    "NONE", "Null", "missing", "Missing", "MISSING", "unknown", "Unknown", "UNKNOWN", "(null)", "(empty)",
-    "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!", "\\N",
+    "?", "-", "--", "---", ".", "..", "...", "*", "\u2013", "\u2014", "na", "Na", "N.A.", "n.a.", "N/a", "#N/D",
+    "nil", "NIL", "none", "NONE", "Null", "missing", "Missing", "MISSING", "unknown", "Unknown", "UNKNOWN",
+    "(null)", "(empty)", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!", "\\N",
 )  # fmt: skip
 
 SPACES = "[ \u00a0\u2009\u202f']"
@@ -64,7 +64,7 @@ def matches(cells: pa.StringArray, pattern: str) -> pa.BooleanArray:
 
 
 def plain(cells: pa.StringArray, style: str) -> pa.StringArray:
-    """Cells that match the style's pattern, written as pandas and JSON write numbers; others end up as whatever."""
+    """Cells that match the style's pattern, written as JSON writes numbers; others end up as whatever."""
     way = STYLES[style]
     if way.grouping == ",":
         cells = pc.replace_substring(cells, ",", "")

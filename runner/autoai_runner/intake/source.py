@@ -170,7 +170,8 @@ def refuse_binary(head: bytes) -> None:
     if controls * 200 > len(head):
         raise Refusal(
             "NotText",
-            f"Expected a CSV, found binary data: {controls:,} control bytes in its first {len(head):,} bytes.",
+            f"Expected a CSV, found binary data: {controls:,} control bytes in its first "
+            f"{len(head):,} bytes.",
         )
 
 
@@ -282,7 +283,8 @@ def nul_byte(line: int, offset: int | None) -> Refusal:
     where = f" (offset {offset:,})" if offset is not None else ""
     return Refusal(
         "NulByte",
-        f"Line {line:,} has a NUL byte{where}: expected text. The file is damaged, binary, or in another encoding.",
+        f"Line {line:,} has a NUL byte{where}: expected text. The file is damaged, binary, or in "
+        "another encoding.",
         line=line,
     )
 
