@@ -22,11 +22,13 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 
 
-def prepare_path() -> None:
+def prepare_path(entry: Path | None) -> None:
     """The recipe's files first on `sys.path`, ours not on it: a recipe may have its own `split.py`."""
-    sys.path[:] = [str(Path.cwd())] + [
-        entry for entry in sys.path if entry and Path(entry).resolve() not in (HERE, Path.cwd())
-    ]
+    ours = (HERE, Path.cwd())
+    # Python put the entry's own directory first when the model was trained.
+    own = [str(entry.resolve().parent)] if entry else []
+    rest = [place for place in sys.path if place and Path(place).resolve() not in ours]
+    sys.path[:] = [*dict.fromkeys([*own, str(Path.cwd())]), *rest]
 
 
 def load_labels() -> ModuleType:
@@ -207,7 +209,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     labels = load_labels()
-    prepare_path()
+    prepare_path(options.entry)
     resolver = globals()["__getattr__"] = MainResolver(options.entry)
 
     import joblib

@@ -130,6 +130,21 @@ def test_a_class_of_the_entry_script_is_found_without_training_again(
     assert (tmp_path / "trained.log").read_text() == "once "
 
 
+def test_modules_beside_an_entry_in_a_folder_are_found(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "features.py").write_text(textwrap.dedent(CUSTOM))
+    train(
+        tmp_path,
+        """
+        import joblib
+        from features import Model
+        joblib.dump(Model().fit([0.5]), "trained_model.joblib")
+    """,
+        "src/train.py",
+    )
+    assert predictions(tmp_path, "--entry", "src/train.py") == EXPECTED
+
+
 def test_what_the_entry_script_computed_is_missed_by_name(tmp_path: Path) -> None:
     train(
         tmp_path,
