@@ -74,11 +74,13 @@ os.environ["OMP_NUM_THREADS"] = "1"  # trials run side by side, on a core each
 
 import argparse
 import json
+import multiprocessing
 import signal
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn import metrics
 
 from features import SEED, TARGET_TYPE
@@ -155,11 +157,12 @@ def view_of(name: str, split: int) -> tuple:
     return view, view.fit_transform(clean.iloc[known], target[known]), view.transform(clean.iloc[held_out])
 
 
-def evaluate(number: int, split: int, deadline: float) -> dict | None:
+def evaluate(task: tuple[int, int], deadline: float) -> dict | None:
     """One trial on one split; None when the time is over or the model cannot learn from these rows."""
     warnings.filterwarnings("ignore")
     if time.time() > deadline:
         return None
+    number, split = task
     trial = TRIALS[number]
     _, target, splits = load()
     known, unseen = splits[split]
@@ -297,7 +300,11 @@ const BLENDING = `def greedy(outputs: dict[int, np.ndarray], target: np.ndarray,
 
 
 def blend_of(outputs: dict[int, np.ndarray], target: np.ndarray, bags: int = 12) -> dict[int, float]:
-    """The mean of greedy weights on many samples of the rows, so that no few rows decide; small weights are dropped."""
+    """The mean of greedy weights on many samples of the rows, so that no few rows decide; small weights are dropped.
+
+    The fewer the rows, the less their scores are believed, and the nearer the weights are to equal ones for the best
+    model of each kind.
+    """
     generator = np.random.default_rng(SEED)
     mean = dict.fromkeys(outputs, 0.0)
     for _ in range(bags):
@@ -307,6 +314,10 @@ def blend_of(outputs: dict[int, np.ndarray], target: np.ndarray, bags: int = 12)
         sample = {number: output[rows] for number, output in outputs.items()}
         for number, weight in greedy(sample, target[rows], rounds=12).items():
             mean[number] += weight / bags
+    ranking = sorted(outputs, key=lambda number: guide(target, outputs[number]))
+    champions = set({TRIALS[number]["model"]: number for number in ranking}.values())
+    belief = len(target) / (len(target) + 200)
+    mean = {n: belief * weight + (1 - belief) * (n in champions) / len(champions) for n, weight in mean.items()}
     largest = sorted(mean, key=mean.get, reverse=True)[:6]
     kept = {number: mean[number] for number in largest if mean[number] >= 0.04}
     return {number: weight / sum(kept.values()) for number, weight in kept.items()}
@@ -320,7 +331,18 @@ def candidates(scores: dict[int, float], per_model: int = 3, most: int = 9) -> l
         chosen += [number for number in ranking if TRIALS[number]["model"] == kind][:per_model]
     return sorted(sorted(set(chosen), key=scores.get, reverse=True)[:most] + [n for n in scores if n == 0 and n not in chosen])`;
 
-const MAIN = `def run_trials(splits: int, seconds: float) -> list[dict]:
+const MAIN = `def side_by_side(function: Callable, work: list) -> Iterator:
+    """Results as they come, from a process for each core; forked, so that none of them has to read the rows again."""
+    try:
+        pool = multiprocessing.get_context("fork").Pool(CPUS)
+    except OSError:  # no shared memory here: one after another
+        yield from map(function, work)
+        return
+    with pool:
+        yield from pool.imap_unordered(function, work)
+
+
+def run_trials(splits: int, seconds: float) -> list[dict]:
     """Every trial on every split, side by side, for as long as there is time; what is done by then is kept."""
     deadline = time.time() + seconds
     done: list[dict] = []
@@ -332,10 +354,7 @@ const MAIN = `def run_trials(splits: int, seconds: float) -> list[dict]:
     signal.alarm(round(1.1 * seconds) + 4)  # a fit that is under way gets a little longer
     work = [(number, split) for number in range(len(TRIALS)) for split in range(splits)]
     try:
-        pieces = Parallel(n_jobs=CPUS, return_as="generator_unordered")(
-            delayed(evaluate)(number, split, deadline) for number, split in work
-        )
-        for piece in pieces:
+        for piece in side_by_side(partial(evaluate, deadline=deadline), work):
             if piece is not None:
                 done.append(piece)
     except (TimeoutError, KeyboardInterrupt):
