@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -86,45 +87,46 @@ def take_in(source: Source, layout: Layout, canonical: Path, block_bytes: int) -
     Most files are read once. A column that changes its nature on the way costs a second and third reading.
     """
     every = range(len(layout.names))
-    conclusions = gather(source, layout, every, block_bytes, rows=GUESS_ROWS)
-    if conclusions is None:
+    blocks = read_blocks(source, layout, every, block_bytes)
+    first = next(blocks, None)
+    if first is None:
         raise find_fault(source, layout) or Refusal(
             "HeaderOnly", "The file has a header but no rows: expected at least one row below it."
         )
-    writer, scans, preview = one_pass(source, layout, conclusions, canonical, block_bytes)
-    if writer.rows > GUESS_ROWS:
+    guess = [cells[:GUESS_ROWS] for cells in first]
+    conclusions = conclude(layout, len(every), [guess])
+    writer, scans, preview = one_pass(layout, conclusions, canonical, chain([first], blocks))
+    if writer.rows > len(guess[0]):
         doubted = [at for at in every if scans[at].doubt or not conclusions[at].certain]
-        settled = dict(zip(doubted, gather(source, layout, doubted, block_bytes) or [], strict=False))
-        changed = any(settled[at].plan != conclusions[at].plan for at in doubted)
-        conclusions = [settled.get(at, conclusions[at]) for at in every]
-        if changed:
-            writer, scans, preview = one_pass(source, layout, conclusions, canonical, block_bytes)
+        if doubted:
+            again = conclude(layout, len(doubted), read_blocks(source, layout, doubted, block_bytes))
+            settled = dict(zip(doubted, again, strict=True))
+            changed = any(settled[at].plan != conclusions[at].plan for at in doubted)
+            conclusions = [settled.get(at, conclusions[at]) for at in every]
+            if changed:
+                blocks = read_blocks(source, layout, every, block_bytes)
+                writer, scans, preview = one_pass(layout, conclusions, canonical, blocks)
     return writer, scans, conclusions, preview
 
 
-def gather(
-    source: Source, layout: Layout, columns: Sequence[int], block_bytes: int, rows: int | None = None
-) -> list[Conclusion] | None:
-    """What the columns are, by the first `rows` rows or by all; None where there is no row."""
-    if not columns:
-        return None
-    evidence = [Evidence(prefer_decimal_comma=layout.delimiter == ";") for _ in columns]
-    seen = 0
-    for block in read_blocks(source, layout, columns, block_bytes):
+def conclude(layout: Layout, width: int, blocks: Iterable[list[pa.StringArray]]) -> list[Conclusion]:
+    """What the columns are, by all cells of the blocks."""
+    evidence = [Evidence(prefer_decimal_comma=layout.delimiter == ";") for _ in range(width)]
+    for block in blocks:
         for column, cells in zip(evidence, block, strict=True):
-            counted = stripped(cells if rows is None else cells[: rows - seen]).value_counts()
+            counted = stripped(cells).value_counts()
             values, counts = counted.field("values"), counted.field("counts").to_numpy()
             known = values.is_valid()
             present = known.to_numpy(zero_copy_only=False)
             column.observe(values.filter(known), counts[present].astype(np.int64))
-        seen += len(block[0])
-        if rows is not None and seen >= rows:
-            break
-    return [column.conclude() for column in evidence] if seen else None
+    return [column.conclude() for column in evidence]
 
 
 def one_pass(
-    source: Source, layout: Layout, conclusions: list[Conclusion], canonical: Path, block_bytes: int
+    layout: Layout,
+    conclusions: list[Conclusion],
+    canonical: Path,
+    blocks: Iterable[list[pa.StringArray]],
 ) -> tuple[CanonicalWriter, list[ColumnScan], list[list[str]]]:
     """Converts and counts all rows by given plans, and writes them."""
     width = len(layout.names)
@@ -138,7 +140,7 @@ def one_pass(
     lanes = [range(lane, width, LANES) for lane in range(min(LANES, width))]
     with ThreadPoolExecutor(max_workers=WORKERS) as pool, CanonicalWriter(canonical, layout.names) as writer:
         writing: Future[None] | None = None
-        for block in read_blocks(source, layout, range(width), block_bytes):
+        for block in blocks:
             cells = list(block)
 
             def scan_lane(lane: range, cells: list[pa.StringArray] = cells) -> None:

@@ -29,7 +29,7 @@ def step_in(hashes: Hashes, words: Hashes) -> Hashes:
 
 
 def fingerprints(cells: pa.StringArray) -> Hashes:
-    """One hash a cell, nulls left out: eight bytes a step, over all cells at once. Not against an adversary."""
+    """One hash a cell, nulls left out: eight bytes a step, over all cells at once. No use against attacks."""
     if cells.null_count:
         cells = cells.drop_null()
     count = len(cells)

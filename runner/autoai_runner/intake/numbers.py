@@ -18,9 +18,9 @@ MAX_SAFE = 2**53 - 1
 # What people write where a number is missing, beyond what pandas knows. Only believed in a column of numbers
 # or dates.
 PLACEHOLDERS = (
-    "?", "-", "--", "---", ".", "..", "...", "*", "\u2013", "\u2014", "na", "Na", "N.A.", "n.a.", "N/a", "#N/D",
-    "nil", "NIL", "none", "NONE", "Null", "missing", "Missing", "MISSING", "unknown", "Unknown", "UNKNOWN",
-    "(null)", "(empty)", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!", "\\N",
+    "?", "-", "--", "---", ".", "..", "...", "*", "\u2013", "\u2014", "na", "Na", "N.A.", "n.a.", "N/a",
+    "#N/D", "nil", "NIL", "none", "NONE", "Null", "missing", "Missing", "MISSING", "unknown", "Unknown",
+    "UNKNOWN", "(null)", "(empty)", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!", "\\N",
 )  # fmt: skip
 
 SPACES = "[ \u00a0\u2009\u202f']"
