@@ -16,6 +16,7 @@ from .intake.canonical import CanonicalWriter
 from .intake.column import ColumnScan
 from .intake.convert import stripped
 from .intake.evidence import Conclusion, Evidence
+from .intake.fingerprint import Hashes
 from .intake.layout import Layout, read_layout
 from .intake.notes import DataWarning, data_warning, shown
 from .intake.source import Digest, Source, open_source
@@ -25,7 +26,7 @@ PREVIEW_ROWS = 10
 # Rows by which a column's nature is guessed before all are read.
 GUESS_ROWS = 5000
 WORKERS = 2
-LANES = 4
+NONE: Hashes = np.empty(0, dtype=np.uint64)
 # Distinct values that are told apart exactly: for each column, and for all together.
 MAX_VALUES = 50_000
 MAX_VALUES_ALL = 1_000_000
@@ -137,26 +138,26 @@ def one_pass(
     ]
     plain = [conclusion.plan.kind != "Text" for conclusion in conclusions]
     preview: list[list[str]] = []
-    lanes = [range(lane, width, LANES) for lane in range(min(LANES, width))]
     with ThreadPoolExecutor(max_workers=WORKERS) as pool, CanonicalWriter(canonical, layout.names) as writer:
         writing: Future[None] | None = None
         for block in blocks:
-            cells = list(block)
+            cells, hashes = list(block), [NONE] * width
 
-            def scan_lane(lane: range, cells: list[pa.StringArray] = cells) -> None:
+            def scan(lane: range, cells: list[pa.StringArray] = cells, hashes: list[Hashes] = hashes) -> None:
                 for at in lane:
-                    cells[at] = scans[at].add(cells[at])
+                    cells[at], hashes[at] = scans[at].add(cells[at])
 
             # Arrow and NumPy let go of the interpreter while they compute. Blocks stay in order: each column
             # is in one lane, and one block at a time is written.
-            for done in [pool.submit(scan_lane, lane) for lane in lanes]:
-                done.result()
+            other = pool.submit(scan, range(1, width, 2))
+            scan(range(0, width, 2))
+            other.result()
             if writing is not None:
                 writing.result()
             if len(preview) < PREVIEW_ROWS:
                 heads = [column[: PREVIEW_ROWS - len(preview)].to_pylist() for column in cells]
                 preview += [[shown(cell) for cell in row] for row in zip(*heads, strict=True)]
-            writing = pool.submit(writer.add, cells, plain)
+            writing = pool.submit(writer.add, cells, plain, hashes)
         if writing is not None:
             writing.result()
     return writer, scans, preview

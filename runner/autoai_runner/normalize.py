@@ -128,7 +128,7 @@ def write(
                     wanted = max(0, EXAMPLES - len(examples[index]))
                     examples[index] += values.filter(pa.array(misfits))[:wanted].to_pylist()
                 cells.append(text.take(encoded.indices))
-            writer.add(cells, [plan.kind != "Text" for plan in plans], count=False)
+            writer.add(cells, [plan.kind != "Text" for plan in plans])
     warnings = [
         data_warning(
             "UnfitCells",

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .convert import text_bytes
-from .fingerprint import DistinctSketch, fingerprints
+from .fingerprint import DistinctSketch, Hashes, combine
 
 SPECIAL = (b",", b'"', b"\n", b"\r")
 EXACT_ROWS = 1 << 21
@@ -26,16 +26,21 @@ class CanonicalWriter:
         header = ",".join(quote_cell(name) for name in names)
         self._file.write(header.encode("utf-8") + b"\n")
 
-    def add(self, columns: Sequence[pa.StringArray], plain: Sequence[bool], *, count: bool = True) -> None:
-        """A block of canonical cells; `plain` columns are known to need no quotation marks."""
+    def add(
+        self, columns: Sequence[pa.StringArray], plain: Sequence[bool], hashes: Sequence[Hashes] = ()
+    ) -> None:
+        """A block of canonical cells; `plain` columns are known to need no quotation marks.
+
+        Rows are compared by the `hashes` of their cells, where given.
+        """
         cells = [column if known else quote(column) for column, known in zip(columns, plain, strict=True)]
         # A line that is empty is no row to most readers.
         last = pc.fill_null(cells[-1], '""' if len(cells) == 1 else "")
         cells[-1] = pc.binary_join_element_wise(last, "", "\n")
         lines = pc.binary_join_element_wise(*cells, ",", null_handling="replace", null_replacement="")
         self.rows += len(lines)
-        if count:
-            self.distinct.add(fingerprints(lines))
+        if hashes:
+            self.distinct.add(combine(hashes))
         if len(lines):
             self._file.write(memoryview(lines.buffers()[2])[: text_bytes(lines)])
 

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from .convert import Converted, convert
+from .convert import Converted, convert, text_bytes
 from .evidence import Plan
+from .fingerprint import Hashes, fingerprints
 from .notes import shown
 from .statistics import Moments, TextShape, ValueCounts
 
 NAMED_ID = re.compile(
     r"(?i:(^|[^a-z])(id|uuid|guid)$)|[a-z0-9](ID|Id|Uuid|UUID|Guid|GUID)$|(?i:^row[ _-]?(number|index)$)"
 )
+EMPTY = fingerprints(pa.array([""]))
 ENOUGH = 20
 """Fewer rows than this are too few to tell an identifier from a value."""
 
@@ -33,39 +35,45 @@ class ColumnScan:
         self.moments = Moments()
         self.shape = TextShape()
 
-    def add(self, cells: pa.StringArray) -> pa.StringArray:
-        """A block's cells; returns them in canonical text, null where missing."""
+    def add(self, cells: pa.StringArray) -> tuple[pa.StringArray, Hashes]:
+        """A block's cells; returns them in canonical text, null where missing, with their fingerprints."""
         self.rows += len(cells)
         return self._add_distinct(cells) if self.counts.exact else self._add_cells(cells)
 
-    def _add_distinct(self, cells: pa.StringArray) -> pa.StringArray:
+    def _add_distinct(self, cells: pa.StringArray) -> tuple[pa.StringArray, Hashes]:
         encoded = cells.dictionary_encode()
         values, indices = encoded.dictionary, encoded.indices
-        codes = (indices.drop_null() if indices.null_count else indices).to_numpy()
-        counts = np.bincount(codes, minlength=len(values)).astype(np.int64)
+        # Missing cells count as one more value, behind the others.
+        codes = (indices.fill_null(len(values)) if indices.null_count else indices).to_numpy()
+        counts = np.bincount(codes, minlength=len(values) + 1)[: len(values)].astype(np.int64)
         converted = self._convert(values)
-        present = converted.text
+        hashes = np.append(fingerprints(converted.text), EMPTY)[codes]
+        present, present_counts = converted.text, counts
         if present.null_count:
             known = present.is_valid().to_numpy(zero_copy_only=False)
-            present, counts_known = present.drop_null(), counts[known]
-        else:
-            counts_known = counts
-        self.missing += len(cells) - int(counts_known.sum())
-        self._measure(present, counts_known)
+            present, present_counts = present.drop_null(), counts[known]
+        self.missing += len(cells) - int(present_counts.sum())
+        self._measure(present, present_counts)
         if converted.numbers is not None:
             self.moments.add(converted.numbers, counts)
-        self.counts.add_distinct(present, counts_known)
-        return cells if converted.text is values else converted.text.take(indices)
+        self.counts.add_distinct(present, present_counts)
+        return cells if converted.text is values else converted.text.take(indices), hashes
 
-    def _add_cells(self, cells: pa.StringArray) -> pa.StringArray:
+    def _add_cells(self, cells: pa.StringArray) -> tuple[pa.StringArray, Hashes]:
         converted = self._convert(cells)
-        self.missing += converted.text.null_count
-        present = converted.text.drop_null() if converted.text.null_count else converted.text
+        text = converted.text
+        hashes = fingerprints(text)
+        self.missing += text.null_count
+        if text.null_count:
+            known = text.is_valid().to_numpy(zero_copy_only=False)
+            present, present_hashes = text.drop_null(), hashes[known]
+        else:
+            present, present_hashes = text, hashes
         self._measure(present, None)
         if converted.numbers is not None:
             self.moments.add(converted.numbers, None)
-        self.counts.add_cells(present)
-        return converted.text
+        self.counts.add_cells(present, present_hashes)
+        return text, hashes
 
     def _convert(self, cells: pa.StringArray) -> Converted:
         converted = convert(cells, self.plan, integers=self.integers)
@@ -74,6 +82,9 @@ class ColumnScan:
         return converted
 
     def _measure(self, cells: pa.StringArray, counts: Any) -> None:
+        if self.plan.kind == "Number" and counts is None:
+            self.shape.add_ascii(text_bytes(cells))
+            return
         # Whether cells are sentences shows in the first tens of thousands.
         words = self.plan.kind == "Text" and self.counts.exact
         self.shape.add(cells, counts, words=words, extremes=self.plan.kind == "Date")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .fingerprint import DistinctSketch, fingerprints
+from .fingerprint import DistinctSketch, Hashes, fingerprints
 
 Counts = npt.NDArray[np.int64]
 SKETCH = 8192
@@ -42,9 +42,9 @@ class ValueCounts:
             if self._entries > self.max_values or self._bytes > self.max_bytes // 2:
                 self._estimate()
 
-    def add_cells(self, cells: pa.StringArray) -> None:
-        """Cells, after the switch."""
-        self._sketch.add(fingerprints(cells))
+    def add_cells(self, cells: pa.StringArray, hashes: Hashes) -> None:
+        """Cells and their fingerprints, none null, after the switch."""
+        self._sketch.add(hashes)
         if len(self._values[0]):
             at = pc.index_in(cells, self._values[0]).drop_null().to_numpy()
             self._counts[0] += np.bincount(at, minlength=len(self._values[0]))
@@ -136,6 +136,10 @@ class TextShape:
         self.characters = self.blanks = self.blank_cells = 0
         self.least: str | None = None
         self.greatest: str | None = None
+
+    def add_ascii(self, count: int) -> None:
+        """Cells that have `count` characters in all, where no more is asked."""
+        self.characters += count
 
     def add(self, cells: pa.StringArray, counts: Counts | None, *, words: bool, extremes: bool) -> None:
         """Cells, none null. `words`: count blanks in these; `extremes`: compare texts."""
