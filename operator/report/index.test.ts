@@ -240,3 +240,42 @@ test("texts of strangers do reach the page, as text", async () => {
   const page = await renderReport(written(reportInput(), () => "<script>alert(1)</script>"));
   expect(page.match(/&lt;script&gt;alert\(1\)&lt;\/script&gt;/g)?.length).toBeGreaterThan(50);
 });
+
+describe("a job in which nothing but the prior baseline was verified", () => {
+  const input = reportInput({ published: false });
+  const data = reportData("BinaryClassification");
+  const still = data.importance?.columns.map((column) => ({ ...column, drop: 0, standardError: 0 })) ?? [];
+  const published = reportInput({ scores: [] }).entries.find((entry) => entry.type === "ModelPublished");
+  const page = () =>
+    renderReport({
+      ...input,
+      entries: [
+        ...input.entries.slice(0, 2),
+        { ...(published as Extract<JournalEntry, { type: "ModelPublished" }>), candidate: 0 },
+      ],
+      data: {
+        ...data,
+        confusion: {
+          classes: ["No", "Yes"],
+          counts: [
+            [582, 0],
+            [218, 0],
+          ],
+        },
+        importance: { ...(data.importance as NonNullable<typeof data.importance>), columns: still },
+      },
+    });
+
+  test("says so, and that there was no better one to compare with", async () => {
+    const text = words(await page());
+    expect(text).toContain("Nothing but the prior baseline was verified, so it is the model");
+    expect(text).toContain("In this job only one of them was: compare with care.");
+  });
+
+  test("shows it in the picture, and that it looks at nothing", async () => {
+    const text = words(await page());
+    expect(await page()).toMatch(/aria-label="Verified RocAuc of 1 candidate over the time worked\./);
+    expect(text).toContain("At nothing: whichever column's cells are shuffled");
+    expect(text).toContain("the model finds 0 (0 %). It calls no row Yes.");
+  });
+});

@@ -37,7 +37,7 @@ export function withError(value: number, standardError: number | undefined): str
 
 /** With its sign: "+0.012 ± 0.004". */
 export function change(value: number, standardError: number | undefined): string {
-  return `${value >= 0 ? "+" : ""}${withError(value, standardError)}`;
+  return `${value > 0 ? "+" : ""}${withError(value, standardError)}`;
 }
 
 /** "48 s", "3 min 20 s", "1 h 5 min", on one line. */

@@ -17,26 +17,26 @@ async function verdictOf(made: Made, change: (input: ReturnType<typeof reportInp
 describe("the verdict", () => {
   test("names score, rows, baseline and gain", async () => {
     expect(await verdictOf({})).toContain(
-      "RocAuc 0.8552 ± 0.0092 on 800 rows set aside before training: better than the gradient boosting baseline (0.8441 ± 0.0097) by 0.0111 ± 0.0092.",
+      "RocAuc 0.8552 ± 0.0092 on 800 rows set aside before training: better than the gradient-boosting baseline (0.8441 ± 0.0097) by 0.0111 ± 0.0092.",
     );
   });
 
   test("calls a gain within one standard error noise", async () => {
     const text = await verdictOf({ finalScore: 0.846 });
-    expect(text).toContain("not clearly different from the gradient boosting baseline");
+    expect(text).toContain("not clearly different from the gradient-boosting baseline");
     expect(text).toContain("it may be noise");
     expect(text).not.toContain("better than");
   });
 
   test("says when the baseline is better on the final rows", async () => {
     expect(await verdictOf({ finalScore: 0.82 })).toContain(
-      "worse than the gradient boosting baseline (0.8441 ± 0.0097) by 0.0241",
+      "worse than the gradient-boosting baseline (0.8441 ± 0.0097) by 0.0241",
     );
   });
 
   test("knows that less is more with an error", async () => {
     expect(await verdictOf({ task: "Regression" })).toContain(
-      "Rmse 53.9 ± 2.8 on 800 rows set aside before training: better than the gradient boosting baseline",
+      "Rmse 53.9 ± 2.8 on 800 rows set aside before training: better than the gradient-boosting baseline",
     );
     expect(await verdictOf({ task: "Regression", finalScore: 70 })).toContain("worse than");
   });
@@ -44,7 +44,7 @@ describe("the verdict", () => {
   test("says when a baseline is the model, and claims no gain", async () => {
     const text = await verdictOf({ scores: [0.8, 0.81] });
     expect(text).toContain(
-      "No candidate beat the baseline, so the better baseline is the model: RocAuc 0.8441",
+      "No candidate beat the baselines, so the better one of them is the model: RocAuc 0.8441",
     );
     expect(text).not.toContain("Gain");
     expect(await verdictOf({ scores: [] })).toContain("No candidate but the baselines was verified");

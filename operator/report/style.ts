@@ -36,6 +36,7 @@ p, ul, dl { max-width: 46rem; }
 p { margin: .5rem 0; } li + li { margin-top: .4rem; } .notes li + li { margin-top: 0; }
 a { color: var(--accent); }
 code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; font-size: .875em; }
+li code { white-space: nowrap; }
 small, .muted { color: var(--muted); }
 .verdict { border: 1px solid var(--line); border-left: .4rem solid var(--tone); border-radius: .5rem; background: var(--raised); padding: 1.1rem 1.4rem 1.25rem; }
 .verdict .claim { font-size: clamp(1.15rem, 2.6vw, 1.5rem); line-height: 1.35; font-weight: 600; margin: 0 0 .5rem; max-width: none; text-wrap: pretty; }

@@ -32,7 +32,7 @@ export function predictedChart(sample: readonly (readonly [number, number])[], r
       layer: [
         {
           data: { values },
-          mark: { type: "point", filled: true, size: 16, color: INK.accent, opacity: 0.5 },
+          mark: { type: "point", filled: true, size: 16, color: INK.accent, opacity: 0.65 },
           encoding: { x: { field: "actual" }, y: { field: "predicted" } },
         },
         {

@@ -25,7 +25,9 @@ export function timelineChart(
 ): Promise<Html> {
   const scored = attempts.filter(({ candidate }) => Number.isFinite(candidate.verified.score));
   const prior = scored.find(({ candidate }) => candidate.origin === "PriorBaseline")?.candidate;
-  const shown = scored.filter(({ candidate }) => candidate !== prior);
+  const others = scored.filter(({ candidate }) => candidate !== prior);
+  // The prior is far off as a rule, and would press all others together.
+  const shown = others.length > 0 ? others : scored;
   const domain = domainOf(shown);
   const inside = (value: number) => value >= domain[0] && value <= domain[1];
   const marks = shown.map(({ candidate, elapsedSeconds }): Mark => {
@@ -43,9 +45,9 @@ export function timelineChart(
   const outside = shown.filter(
     ({ candidate }) => candidate.claimedScore !== undefined && !inside(candidate.claimedScore),
   ).length;
-  const boosting = shown.find(({ candidate }) => isBaseline(candidate))?.candidate.verified.score;
+  const boosting = others.find(({ candidate }) => isBaseline(candidate))?.candidate.verified.score;
   const lines = [
-    ...(boosting === undefined ? [] : [{ score: boosting, name: "gradient boosting baseline" }]),
+    ...(boosting === undefined ? [] : [{ score: boosting, name: "gradient-boosting baseline" }]),
     ...(prior && inside(prior.verified.score)
       ? [{ score: prior.verified.score, name: "prior baseline" }]
       : []),

@@ -83,7 +83,7 @@ ${failed.length > shown.length && html`<p class="muted">And ${counted(failed.len
 
 const ORIGINS = {
   PriorBaseline: "The prior baseline",
-  BoostingBaseline: "The gradient boosting baseline",
+  BoostingBaseline: "The gradient-boosting baseline",
   Recipe: "The other job's recipe",
 } as const;
 

@@ -2,7 +2,7 @@
 import { type Html, html } from "../html.ts";
 import { count, counted, short } from "../numbers.ts";
 import { section } from "../page.ts";
-import { lowerIsBetter, type Story } from "../story.ts";
+import { isBaseline, lowerIsBetter, type Story } from "../story.ts";
 
 export function evaluation(story: Story): Html {
   const { input, prepared, metric, winner, published } = story;
@@ -21,7 +21,7 @@ export function evaluation(story: Story): Html {
         : `Candidates were compared on one holdout: each recipe was run on the rows for the author, and its model predicted the ${counted(rows.selection, "selection row")}.`
     }</li>
 <li>Generated code is given the author's rows alone: never the labels that it is scored on. The sandbox keeps all else from it, the network and credentials included; a run with <code>--unsafe-no-sandbox</code> has no such wall.</li>
-<li>Two baselines, one that looks at no feature and one of gradient boosting, were verified in the same way before anything else; no job publishes less than the better of them by the scores that choose.</li>
+<li>${baselines(story)}</li>
 ${
   memory?.seen !== undefined &&
   memory.unseen !== undefined &&
@@ -37,6 +37,15 @@ ${
 }
 </ul>`,
   );
+}
+
+function baselines({ attempts }: Story): string {
+  const verified = attempts.filter(({ candidate }) => isBaseline(candidate)).length;
+  const sentence =
+    "Two baselines, one that looks at no feature and one of gradient boosting, are verified in the same way before anything else";
+  if (verified === 2)
+    return `${sentence}; a candidate is published only if it was better than both where candidates are chosen.`;
+  return `${sentence}. In this job ${verified === 1 ? "only one of them was" : "neither was"}: compare with care.`;
 }
 
 function division({ input }: Story, split: "Random" | "Time" | "Group"): Html {

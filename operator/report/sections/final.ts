@@ -59,9 +59,18 @@ ${counts.map((row, index) => {
 </table></div>
 ${
   classes.length === 2 &&
-  html`<p>Of ${counted(tp + fn, "row")} of class ${positive} the model finds ${count(tp)} (${percent(tp / Math.max(1, tp + fn))}); of ${counted(tp + fp, "row")} that it calls ${positive}, ${count(tp)} are (${percent(tp / Math.max(1, tp + fp))}). It calls ${count(fp)} of ${counted(tn + fp, "other row")} ${positive} by mistake.</p>`
+  html`<p>Of ${counted(tp + fn, "row")} of class ${positive} the model finds ${part(tp, tp + fn)}. ${
+    tp + fp === 0
+      ? html`It calls no row ${positive}.`
+      : html`Of ${counted(tp + fp, "row")} that it calls ${positive}, ${part(tp, tp + fp)} are; the other ${count(fp)} are ${percent(fp / Math.max(1, tn + fp))} of the rows of the other class.`
+  }</p>`
 }
 `;
+}
+
+/** "127 (58 %)". */
+function part(rows: number, all: number): string {
+  return all === 0 ? count(rows) : `${count(rows)} (${percent(rows / all)})`;
 }
 
 /** Which colour is which class. */

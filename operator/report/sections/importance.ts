@@ -9,6 +9,13 @@ const MAX_COLUMNS = 25;
 export function importance({ input: { data }, published }: Story): Html | undefined {
   const found = data?.importance;
   if (!published || !found || found.columns.length === 0) return undefined;
+  if (found.columns.every(({ drop, standardError }) => drop === 0 && standardError === 0)) {
+    return section(
+      "importance",
+      "What the model looks at",
+      html`<p>At nothing: whichever column's cells are shuffled, the ${found.metric} stays the same.</p>`,
+    );
+  }
   const shown = found.columns.slice(0, MAX_COLUMNS);
   const rest = found.columns.length - shown.length;
   const [low, high] = boundsOf(shown);

@@ -38,13 +38,9 @@ function judge(story: Story): Judgement {
   const rows = counted(final.rows, "row");
   const score = html`${metric} ${withError(final.score, final.standardError)} on ${rows} set aside before training`;
   if (!gain) {
-    const tried = story.attempts.filter(({ candidate }) => !isBaseline(candidate)).length;
-    return {
-      tone: "warn",
-      claim: html`${tried === 0 ? "No candidate but the baselines was verified" : "No candidate beat the baseline"}, so the better baseline is the model: ${score}.`,
-    };
+    return { tone: "warn", claim: html`${whyBaseline(story)}: ${score}.` };
   }
-  const against = html`${story.attempts.find(({ candidate }) => candidate.number === baseline.number)?.candidate.origin === "PriorBaseline" ? "the prior baseline" : "the gradient boosting baseline"} (${withError(baseline.score, baseline.standardError)})`;
+  const against = html`${story.attempts.find(({ candidate }) => candidate.number === baseline.number)?.candidate.origin === "PriorBaseline" ? "the prior baseline" : "the gradient-boosting baseline"} (${withError(baseline.score, baseline.standardError)})`;
   const difference = withError(Math.abs(gain.value), gain.standardError);
   if (gain.noise) {
     return {
@@ -59,6 +55,18 @@ function judge(story: Story): Judgement {
     };
   }
   return { tone: "good", claim: html`${score}: better than ${against} by ${difference}.` };
+}
+
+/** Why nothing better than a baseline is published. */
+function whyBaseline({ attempts, winner }: Story): string {
+  if (attempts.some(({ candidate }) => !isBaseline(candidate))) {
+    return "No candidate beat the baselines, so the better one of them is the model";
+  }
+  if (attempts.length > 1) {
+    return "No candidate but the baselines was verified, so the better one of them is the model";
+  }
+  const only = winner?.origin === "PriorBaseline" ? "prior" : "gradient-boosting";
+  return `Nothing but the ${only} baseline was verified, so it is the model`;
 }
 
 /** Who wrote the program, plainly. */
@@ -84,7 +92,7 @@ export function authorship({ author, winner, models }: Story): Content {
 function originOf(winner: Candidate | undefined): string {
   return winner?.origin === "PriorBaseline"
     ? "The prior baseline, which looks at no feature,"
-    : "The gradient boosting baseline";
+    : "The gradient-boosting baseline";
 }
 
 function figures(story: Story): Html {
