@@ -7,6 +7,9 @@ import type { Path } from "./yaml.ts";
 
 type Described = { path: Path; expected: string; found?: string; action?: string };
 
+/** Of one object. A person stops reading long before. */
+const MAX_UNKNOWN = 100;
+
 /**
  * @param unquoted the text of a scalar that stands without quotes in the file
  */
@@ -18,7 +21,7 @@ export function describeIssue(
 ): Described[] {
   const path = issue.path.filter((segment) => typeof segment !== "symbol");
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => {
+    return issue.keys.slice(0, MAX_UNKNOWN).map((key) => {
       const field = [...path, key];
       return { path: field, expected: "is not a known field", action: unknownFieldAction(schema, field) };
     });

@@ -5,21 +5,25 @@ import type { Structural } from "./structural.ts";
 import type { Path } from "./yaml.ts";
 
 export type Repaired = {
-  /** The resource with its defaults, without the fields at fault. */
+  /** The resource with its defaults, without the fields at fault; undefined where too many are for it to make sense. */
   readonly value: unknown;
   readonly issues: readonly z.core.$ZodIssue[];
   /** The fields at fault, missing ones included; empty for a good resource. */
   readonly without: readonly Path[];
 };
 
+/** Beyond it rules are not looked at: each removal copies what is around it. */
+const MAX_FAULTS = 100;
+
 export function repair(schema: z.ZodType, structure: Structural, given: unknown): Repaired {
   const value = withoutNulls(given, structure);
   const { success, data, error } = schema.safeParse(value);
   if (success) return { value: data, issues: [], without: [] };
-  const without = error.issues.flatMap((issue): Path[] => {
-    const path = issue.path.filter((segment) => typeof segment !== "symbol");
-    return issue.code === "unrecognized_keys" ? issue.keys.map((key) => [...path, key]) : [path];
-  });
+  // Fields that are not known stay: no rule speaks of them.
+  const without = error.issues
+    .filter((issue) => issue.code !== "unrecognized_keys")
+    .map((issue): Path => issue.path.filter((segment) => typeof segment !== "symbol"));
+  if (without.length > MAX_FAULTS) return { value: undefined, issues: error.issues, without };
   const left = without.reduce(remove, value);
   return { value: withDefaults(left, structure), issues: error.issues, without };
 }

@@ -53,6 +53,13 @@ describe("a manifest with nothing wrong", () => {
     expect(validateManifests(list, { file: "job.yaml", embedded: false }).documents).toHaveLength(1);
   });
 
+  test("may use anchors, aliases and merge keys, as kubectl allows", () => {
+    const shared = VALID_JOB.replace("spec:", "spec: &spec");
+    const text = `${shared}  budget: &small {maxSteps: 5}\n  sandbox: {resources: {cpu: &two 2, memory: 4Gi}, stepTimeoutSeconds: *two}\n`;
+    expect(lines(text)).toEqual([]);
+    expect(lines(`${VALID_JOB}  budget: {<<: {maxSteps: 5}, maxSeconds: 9}\n`)).toEqual([]);
+  });
+
   test("may bring its ConfigMap and Secret along", () => {
     const text = `${VALID_JOB}---
 apiVersion: v1
@@ -182,7 +189,7 @@ describe("text that is not YAML", () => {
   test("a field given twice is pointed at", () => {
     const told = lines(`${VALID_JOB}  target: Age\n`);
     expect(told).toHaveLength(1);
-    expect(told[0]).toMatch(/^job.yaml:8:3: document 1: is not valid YAML: Map keys must be unique/);
+    expect(told[0]).toMatch(/^job.yaml:8:3: document 1: has the field "target" twice; keep one of the two$/);
   });
 
   test("a broken document does not hide what is wrong with another", () => {
@@ -205,6 +212,16 @@ describe("text that is not YAML", () => {
     expect(told[0]).toMatch(/nested|valid YAML/);
   });
 
+  test("a megabyte of fields that are not known, or of labels that are none, is refused with a bounded number of lines", () => {
+    const fields = Array.from({ length: 30_000 }, (_, index) => `  field${index}: 1\n`).join("");
+    const labels = Array.from({ length: 30_000 }, (_, index) => `    l${index}: 1\n`).join("");
+    for (const text of [VALID_JOB + fields, VALID_JOB.replace("spec:", `  labels:\n${labels}spec:`)]) {
+      const told = lines(text);
+      expect(told.length).toBeGreaterThan(50);
+      expect(told.length).toBeLessThanOrEqual(200);
+    }
+  }, 30_000);
+
   test("more than a megabyte is refused unread", () => {
     expect(lines(`# ${"x".repeat(MAX_MANIFEST_BYTES)}`)).toEqual([
       "job.yaml:1:1: manifest: must be at most 1048576 bytes, found 1048578; split it into several files, and put data into a CSV",
@@ -222,9 +239,15 @@ describe("secrets", () => {
   });
 
   test("control characters of a manifest never reach the terminal", () => {
-    const told = lines(`${VALID_JOB}  "x\\e[31m\\n": 1\n`);
-    expect(told).toHaveLength(1);
-    expect(told[0]).not.toContain("\u001b");
-    expect(told[0]).not.toContain("\n");
+    for (const text of [
+      `${VALID_JOB}  "x\\e[31m\\n": 1\n`,
+      VALID_JOB.replace("name: churn\nspec", 'name: "x\\e[31m\\n"\nspec'),
+      VALID_JOB.replace("kind: TrainingJob", 'kind: "x\\e[31m\\n"'),
+    ]) {
+      const told = lines(text);
+      expect(told).toHaveLength(1);
+      expect(told[0]).not.toContain("\u001b");
+      expect(told[0]).not.toContain("\n");
+    }
   });
 });

@@ -29,6 +29,9 @@ export type ValidateOptions = {
 /** A manifest is written by hand; a megabyte is far beyond one, and bounds the work of checking. */
 export const MAX_MANIFEST_BYTES = 1_048_576;
 
+/** Of one resource; a manifest with more is not one that somebody wrote, and each costs a search for its place. */
+const MAX_FINDINGS = 100;
+
 type KnownKind = {
   readonly apiVersion: string;
   readonly kind: string;
@@ -56,8 +59,8 @@ type Finding = {
 export type Validated = { readonly documents: Resource[]; readonly problems: Problem[] };
 
 /**
- * Reads every document of a manifest (YAML or JSON) and reports every problem in it, in the order of the file.
- * Never throws. `documents` are those without a problem of their own, defaults filled in; run them only when
+ * Reads every document of a manifest (YAML or JSON) and reports every problem in it (of one resource, the first hundred
+ * or so), in the order of the file. Never throws. `documents` are those without a problem of their own, defaults filled in; run them only when
  * `problems` is empty.
  */
 export function validateManifests(text: string, options: ValidateOptions): Validated {
@@ -167,7 +170,9 @@ function check(
   const { value, issues, without } = repair(known.schema, structure, unit.value);
   const secret = known.kind === "Secret";
   const unquoted = (path: Path) => (secret ? undefined : unit.document.unquoted([...unit.base, ...path]));
-  const findings = issues.flatMap((issue) => describeIssue(issue, structure, unit.value, unquoted));
+  const findings = issues
+    .slice(0, MAX_FINDINGS)
+    .flatMap((issue) => describeIssue(issue, structure, unit.value, unquoted));
   const told: Finding[] = secret ? findings.map(({ found: _, ...finding }) => finding) : findings;
   const broken = evaluate(structure, value, { embedded, without }).map(({ path, message }): Finding => {
     const given = valueAt(unit.value, path);

@@ -11,6 +11,7 @@ import {
   parseAllDocuments,
   stringify,
   type Tags,
+  visit,
 } from "yaml";
 
 export type Path = readonly (string | number)[];
@@ -37,9 +38,11 @@ const MAX_DOCUMENTS = 1000;
 /** Aliases may multiply a document by this much; kubectl's parser has a like bound. */
 const MAX_ALIASES = 100;
 
+/** Of a document; a person stops reading long before. */
+const MAX_REPEATED = 100;
+
 const ACTIONS: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: "indent with spaces; YAML allows no tabs there",
-  DUPLICATE_KEY: "keep one of the two",
   BAD_INDENT: "line the field up with its neighbours",
   BAD_ALIAS: "define the anchor before it is used, or write the value out",
   BAD_DQ_ESCAPE: "write the text in single quotes, or double the backslash",
@@ -63,6 +66,8 @@ export function readYaml(text: string): { documents: YamlDocument[]; faults: Yam
       version: "1.1",
       customTags: withoutForeignTags,
       prettyErrors: false,
+      // Ours is below: the library compares every key with every other one.
+      uniqueKeys: false,
     });
     parsed = Array.isArray(result) ? [...result] : [];
   } catch (error) {
@@ -79,25 +84,49 @@ export function readYaml(text: string): { documents: YamlDocument[]; faults: Yam
   const documents: YamlDocument[] = [];
   const faults: YamlFault[] = [];
   parsed.forEach((document, index) => {
-    const errors = [...document.errors, ...document.warnings];
-    // One fault breaks what follows it; only duplicated keys stand each for itself.
-    const told = errors.every((error) => error.code === "DUPLICATE_KEY") ? errors : errors.slice(0, 1);
-    for (const error of told) {
-      faults.push({
-        position: at(error.pos[0]),
-        document: index + 1,
-        message: `is not valid YAML: ${error.message.replaceAll(/\s+/g, " ")}`,
-        action: ACTIONS[error.code] ?? "correct the text",
-      });
-    }
-    if (errors.length > 0) return;
+    const number = index + 1;
     try {
-      documents.push(located(document, document.toJS({ maxAliasCount: MAX_ALIASES }), at));
+      const told = faultsOf(document);
+      faults.push(
+        ...told.map(({ offset, ...fault }) => ({ position: at(offset), document: number, ...fault })),
+      );
+      if (told.length === 0)
+        documents.push(located(document, document.toJS({ maxAliasCount: MAX_ALIASES }), at));
     } catch (error) {
-      faults.push(collapse(at(document.range[0]), index + 1, error));
+      faults.push(collapse(at(document.range[0]), number, error));
     }
   });
   return { documents, faults };
+}
+
+type Fault = { readonly offset: number; readonly message: string; readonly action: string };
+
+/** Of what the parser finds, the first: it breaks what follows. Of fields given twice, each. */
+function faultsOf(document: Document.Parsed): Fault[] {
+  const [error] = [...document.errors, ...document.warnings];
+  if (error) {
+    const message = `is not valid YAML: ${error.message.replaceAll(/\s+/g, " ")}`;
+    return [{ offset: error.pos[0], message, action: ACTIONS[error.code] ?? "correct the text" }];
+  }
+  const repeated: Fault[] = [];
+  visit(document, {
+    Map: (_, map) => {
+      const names = new Set<string>();
+      for (const { key } of map.items) {
+        const name = isScalar(key) ? String(key.value) : undefined;
+        if (name !== undefined && names.has(name) && repeated.length < MAX_REPEATED) {
+          const message = `has the field ${JSON.stringify(name.slice(0, 64))} twice`;
+          repeated.push({
+            offset: (key as ParsedNode).range?.[0] ?? 0,
+            message,
+            action: "keep one of the two",
+          });
+        }
+        if (name !== undefined) names.add(name);
+      }
+    },
+  });
+  return repeated;
 }
 
 /** Nesting that exhausts the stack, aliases that multiply: what the parser throws rather than reports. */
