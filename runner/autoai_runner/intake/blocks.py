@@ -17,7 +17,7 @@ from .source import Source
 
 # A row has to fit in a block, and several blocks are in memory at a time: the larger one is for files with
 # rows that do not fit in the smaller.
-BLOCK = 1 << 20
+BLOCK = 3 << 19
 LARGE_BLOCK = 1 << 23
 # What pandas.read_csv takes for missing (its default na_values): the two must agree on what a cell says.
 MISSING = (

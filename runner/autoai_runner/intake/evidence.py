@@ -17,6 +17,7 @@ from .numbers import (
     LEADING_ZERO_INTEGER,
     MAX_SAFE,
     NOT_FINITE,
+    NUMBER_START,
     PLACEHOLDERS,
     PLAIN,
     STYLES,
@@ -82,30 +83,43 @@ class Evidence:
         self.booleans += total(boolean(matches(cells, "(?i)^(true|false)$")), counts)
 
     def _observe_numbers(self, cells: pa.StringArray, counts: Counts) -> npt.NDArray[np.bool_]:
-        plain = boolean(matches(cells, PLAIN))
+        any_number = np.zeros(len(cells), dtype=bool)
+        possible = boolean(matches(cells, NUMBER_START))
+        if not possible.any():
+            return any_number
+        cells, counts = cells.filter(pa.array(possible)), counts[possible]
+        plain, integer = boolean(matches(cells, PLAIN)), boolean(matches(cells, INTEGER))
         not_finite = boolean(matches(cells, NOT_FINITE))
-        self.numbers += total(plain, counts)
-        integer = boolean(matches(cells, INTEGER))
-        self.integers += total(integer, counts)
-        self.leading_zeros += total(boolean(matches(cells, LEADING_ZERO_INTEGER)), counts)
-        long = integer & boolean(pc.greater(pc.binary_length(cells), 15))
-        if long.any():
-            unsafe = np.array(
-                [abs(int(text)) > MAX_SAFE for text in safe_digits(cells.filter(pa.array(long)))]
-            )
-            self.unsafe += int(counts[long][unsafe].sum())
-        if plain.any():
+        if integer.any():
+            self._observe_integers(cells.filter(pa.array(integer)), counts[integer])
+        if not integer.all() and plain.any():
             values = to_float(cells.filter(pa.array(plain))).to_numpy()
             not_finite[np.flatnonzero(plain)[~np.isfinite(values)]] = True
             not_finite &= ~integer  # Too large for a double, but a code rather than a quantity.
+        self.numbers += total(plain, counts)
         self.not_finite += total(not_finite, counts)
-        any_number = plain | not_finite
+        found = plain | not_finite
         for name, style in STYLES.items():
-            fits = boolean(matches(cells, style.pattern))
-            self.styles[name] += total(fits | not_finite, counts)
-            any_number |= fits
-        self.any_number += total(any_number, counts)
+            # Every style has integers; those with a decimal point have all plain numbers.
+            sure = not_finite | (plain if style.decimal == "." else integer)
+            fits = sure.copy()
+            if not sure.all():
+                fits[~sure] = boolean(matches(cells.filter(pa.array(~sure)), style.pattern))
+            self.styles[name] += total(fits, counts)
+            found |= fits
+        self.any_number += total(found, counts)
+        any_number[np.flatnonzero(possible)] = found
         return any_number
+
+    def _observe_integers(self, cells: pa.StringArray, counts: Counts) -> None:
+        self.integers += int(counts.sum())
+        zeros = boolean(matches(cells, LEADING_ZERO_INTEGER))
+        self.leading_zeros += total(zeros, counts)
+        long = boolean(pc.greater(pc.binary_length(cells), 15))
+        if long.any():
+            texts = safe_digits(cells.filter(pa.array(long)))
+            unsafe = np.array([abs(int(text)) > MAX_SAFE for text in texts])
+            self.unsafe += int(counts[long][unsafe].sum())
 
     def _observe_dates(self, cells: pa.StringArray, counts: Counts) -> npt.NDArray[np.bool_]:
         any_date = np.zeros(len(cells), dtype=bool)
