@@ -28,7 +28,7 @@ GUESS_ROWS = 5000
 WORKERS = 2
 NONE: Hashes = np.empty(0, dtype=np.uint64)
 # Distinct values that are told apart exactly: for each column, and for all together.
-MAX_VALUES = 50_000
+MAX_VALUES = 20_000
 MAX_VALUES_ALL = 1_000_000
 MAX_VALUE_BYTES = 1 << 25
 

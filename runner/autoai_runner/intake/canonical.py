@@ -9,7 +9,7 @@ from types import TracebackType
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .convert import text_bytes
+from .arrays import text_bytes, text_data
 from .fingerprint import DistinctSketch, Hashes, combine
 
 SPECIAL = (b",", b'"', b"\n", b"\r")
@@ -59,10 +59,7 @@ class CanonicalWriter:
 
 def quote(cells: pa.StringArray) -> pa.StringArray:
     """Puts cells that have a delimiter, a quotation mark or a line break in quotation marks."""
-    data = cells.buffers()[2]
-    if data is None:
-        return cells
-    raw = data.to_pybytes()
+    raw = text_data(cells).tobytes()
     found = [character for character in SPECIAL if character in raw]
     if not found:
         return cells
@@ -70,7 +67,8 @@ def quote(cells: pa.StringArray) -> pa.StringArray:
     for character in found[1:]:
         needed = pc.or_(needed, pc.match_substring(cells, character))
     doubled = pc.replace_substring(cells, '"', '""') if b'"' in raw else cells
-    return pc.if_else(needed, pc.binary_join_element_wise('"', doubled, '"', ""), cells)
+    between = pc.binary_join_element_wise('"', doubled, '"', "")
+    return between if pc.all(needed).as_py() else pc.if_else(needed, between, cells)
 
 
 def quote_cell(text: str) -> str:

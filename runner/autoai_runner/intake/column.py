@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from .convert import Converted, convert, text_bytes
+from .convert import Converted, convert
 from .evidence import Plan
 from .fingerprint import Hashes, fingerprints
 from .notes import shown
@@ -82,9 +82,6 @@ class ColumnScan:
         return converted
 
     def _measure(self, cells: pa.StringArray, counts: Any) -> None:
-        if self.plan.kind == "Number" and counts is None:
-            self.shape.add_ascii(text_bytes(cells))
-            return
         # Whether cells are sentences shows in the first tens of thousands.
         words = self.plan.kind == "Text" and self.counts.exact
         self.shape.add(cells, counts, words=words, extremes=self.plan.kind == "Date")

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .arrays import text_bytes
 from .blocks import MISSING
 from .dates import DateFormat, boolean, iso, read_dates
 from .evidence import Plan
@@ -69,14 +70,6 @@ def stripped(cells: pa.StringArray) -> pa.StringArray:
     if text_bytes(trimmed) == text_bytes(cells):
         return cells
     return only(trimmed, pc.invert(pc.is_in(trimmed, MISSING_ARRAY)))
-
-
-def text_bytes(cells: pa.StringArray) -> int:
-    """UTF-8 bytes of all cells together."""
-    if len(cells) == 0:
-        return 0
-    offsets = np.frombuffer(cells.buffers()[1], dtype=np.int32)
-    return int(offsets[cells.offset + len(cells)]) - int(offsets[cells.offset])
 
 
 def fast_numbers(cells: pa.StringArray, integers: bool) -> Converted | None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .arrays import is_ascii, text_bytes
 from .fingerprint import DistinctSketch, Hashes, fingerprints
 
 Counts = npt.NDArray[np.int64]
@@ -137,15 +138,14 @@ class TextShape:
         self.least: str | None = None
         self.greatest: str | None = None
 
-    def add_ascii(self, count: int) -> None:
-        """Cells that have `count` characters in all, where no more is asked."""
-        self.characters += count
-
     def add(self, cells: pa.StringArray, counts: Counts | None, *, words: bool, extremes: bool) -> None:
         """Cells, none null. `words`: count blanks in these; `extremes`: compare texts."""
         if len(cells) == 0:
             return
-        self.characters += weighted(pc.utf8_length(cells), counts)
+        if counts is None and is_ascii(cells):
+            self.characters += text_bytes(cells)
+        else:
+            self.characters += weighted(pc.utf8_length(cells), counts)
         if words:
             self.blank_cells += len(cells) if counts is None else int(counts.sum())
             self.blanks += weighted(pc.count_substring(cells, " "), counts)
