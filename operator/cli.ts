@@ -10,12 +10,18 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
     .description("Turns a CSV and a target column into a verified model, on this machine.")
     .exitOverride()
     .configureHelp({ showGlobalOptions: true });
-  const home = ["--home <folder>", "folder of the embedded runs (default: $AUTOAI_HOME or ~/.autoai)"] as const;
+  const home = [
+    "--home <folder>",
+    "folder of the embedded runs (default: $AUTOAI_HOME or ~/.autoai)",
+  ] as const;
 
   program
     .command("run")
     .description("train the jobs of a manifest; run again after an interruption, it goes on where it was")
-    .requiredOption("-f, --filename <file>", "manifest with TrainingJobs (YAML or JSON); - for standard input")
+    .requiredOption(
+      "-f, --filename <file>",
+      "manifest with TrainingJobs (YAML or JSON); - for standard input",
+    )
     .option(...home)
     .option("--json", "print the finished TrainingJob, alone, on standard output")
     .option("--replace", "train anew where a job of the name exists")

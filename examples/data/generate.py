@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Writes the CSVs; returns the exit code."""
     parser = argparse.ArgumentParser(description="Make the CSVs that the examples train on.")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--rows", type=int, default=2000, help="rows of churn.csv (default: 2000)")
+    parser.add_argument("--rows", type=int, default=5000, help="rows of churn.csv (default: 5000)")
     parser.add_argument("--seed", type=int, default=7, help="seed of churn.csv (default: 7)")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)

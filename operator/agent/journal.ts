@@ -1,6 +1,13 @@
 /** The journal as objects in the store, and the pure readings of it that everything else is decided by. */
-import { METRICS, compareScores } from "../api/metrics.ts";
-import { type Candidate, type EntryOf, type JournalDraft, JournalEntry, type SourceFile } from "../api/journal.ts";
+
+import {
+  type Candidate,
+  type EntryOf,
+  type JournalDraft,
+  JournalEntry,
+  type SourceFile,
+} from "../api/journal.ts";
+import { compareScores, METRICS } from "../api/metrics.ts";
 import type { ArtifactStore } from "../storage/artifact-store.ts";
 
 export type Clock = { /** Milliseconds since the epoch. */ now(): number };
@@ -17,7 +24,13 @@ export class Journal {
   readonly #clock: Clock;
   readonly #workedSince: number;
 
-  private constructor(store: ArtifactStore, prefix: string, clock: Clock, workedSince: number, entries: JournalEntry[]) {
+  private constructor(
+    store: ArtifactStore,
+    prefix: string,
+    clock: Clock,
+    workedSince: number,
+    entries: JournalEntry[],
+  ) {
     this.#store = store;
     this.prefix = prefix;
     this.#clock = clock;
@@ -29,13 +42,19 @@ export class Journal {
    * Reads the journal below `prefix`.
    * @param workedSince when this operator took the job up (ms): time before it, in which nobody worked, is not counted.
    */
-  static async load(store: ArtifactStore, prefix: string, clock: Clock, workedSince: number): Promise<Journal> {
+  static async load(
+    store: ArtifactStore,
+    prefix: string,
+    clock: Clock,
+    workedSince: number,
+  ): Promise<Journal> {
     const keys = await store.list(`${prefix}/`);
     const entries = await Promise.all(
       keys.map(async (key) => JournalEntry.parse(JSON.parse(new TextDecoder().decode(await store.get(key))))),
     );
     entries.forEach((entry, index) => {
-      if (entry.sequence !== index) throw new Error(`journal ${prefix} has no entry ${index}; it was changed from outside`);
+      if (entry.sequence !== index)
+        throw new Error(`journal ${prefix} has no entry ${index}; it was changed from outside`);
     });
     return new Journal(store, prefix, clock, workedSince, entries);
   }
@@ -62,7 +81,8 @@ export class Journal {
     });
     const key = `${this.prefix}/${String(sequence).padStart(6, "0")}.json`;
     const written = await this.#store.create(key, new TextEncoder().encode(`${JSON.stringify(entry)}\n`));
-    if (!written) throw new JournalConflictError(`entry ${sequence} of ${this.prefix} was written by another operator`);
+    if (!written)
+      throw new JournalConflictError(`entry ${sequence} of ${this.prefix} was written by another operator`);
     this.#entries = [...this.#entries, entry];
     return entry;
   }
@@ -91,7 +111,10 @@ export function bestCandidate(
   let best: Candidate | undefined;
   for (const candidate of candidates(entries)) {
     if (excluded.includes(candidate.number)) continue;
-    if (!best || compareScores(candidate.verified.metric, candidate.verified.score, best.verified.score) > 0) {
+    if (
+      !best ||
+      compareScores(candidate.verified.metric, candidate.verified.score, best.verified.score) > 0
+    ) {
       best = candidate;
     }
   }
@@ -99,7 +122,10 @@ export function bestCandidate(
 }
 
 export function tokensUsed(entries: readonly JournalEntry[]): number {
-  return entries.reduce((sum, entry) => sum + (entry.type === "ReplyReceived" ? entry.usage.totalTokens : 0), 0);
+  return entries.reduce(
+    (sum, entry) => sum + (entry.type === "ReplyReceived" ? entry.usage.totalTokens : 0),
+    0,
+  );
 }
 
 export function stepsUsed(entries: readonly JournalEntry[]): number {

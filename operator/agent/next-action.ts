@@ -16,7 +16,12 @@ export type Action =
   | { readonly type: "RunTool"; readonly step: number; readonly index: number; readonly call: FunctionCall }
   | { readonly type: "StopAgent"; readonly reason: StopReason; readonly message: string }
   | { readonly type: "Publish"; readonly candidate: number }
-  | { readonly type: "Finish"; readonly state: "READY" | "ERROR"; readonly reason: string; readonly message: string }
+  | {
+      readonly type: "Finish";
+      readonly state: "READY" | "ERROR";
+      readonly reason: string;
+      readonly message: string;
+    }
   | { readonly type: "None" };
 
 export type Budget = {
@@ -104,13 +109,20 @@ export function nextAction(
   return { type: "Publish", candidate: best.number };
 }
 
-function agentAction(spec: TrainingJobSpec, entries: readonly JournalEntry[], elapsedSeconds: number): Action {
+function agentAction(
+  spec: TrainingJobSpec,
+  entries: readonly JournalEntry[],
+  elapsedSeconds: number,
+): Action {
   const remaining = remainingBudget(spec, entries, elapsedSeconds);
   const origins = new Set<string>(candidates(entries).map((candidate) => candidate.origin));
   for (const entry of entries) if (entry.type === "CandidateFailed") origins.add(entry.origin);
   if (!origins.has("PriorBaseline")) return { type: "VerifyBaseline", which: "PriorBaseline" };
   if (remaining.seconds <= 0) {
-    return stop("SecondsExhausted", `the budget of ${spec.budget.maxSeconds} s is spent, but for what publishing takes`);
+    return stop(
+      "SecondsExhausted",
+      `the budget of ${spec.budget.maxSeconds} s is spent, but for what publishing takes`,
+    );
   }
   if (!origins.has("BoostingBaseline")) return { type: "VerifyBaseline", which: "BoostingBaseline" };
   if (spec.recipeFrom !== undefined) {
@@ -120,11 +132,17 @@ function agentAction(spec: TrainingJobSpec, entries: readonly JournalEntry[], el
   return conversationAction(spec, entries, remaining);
 }
 
-function conversationAction(spec: TrainingJobSpec, entries: readonly JournalEntry[], remaining: Budget): Action {
+function conversationAction(
+  spec: TrainingJobSpec,
+  entries: readonly JournalEntry[],
+  remaining: Budget,
+): Action {
   const reply = find(entries, "ReplyReceived");
   if (reply?.finish === "Stop") {
     const calls = functionCalls(reply.parts);
-    const finished = entries.filter((entry) => entry.type === "ToolFinished" && entry.step === reply.step).length;
+    const finished = entries.filter(
+      (entry) => entry.type === "ToolFinished" && entry.step === reply.step,
+    ).length;
     const call = calls[finished];
     if (call && !accepted(spec, entries)) return { type: "RunTool", step: reply.step, index: finished, call };
     if (calls.length === 0 && isFinished(entries)) {
@@ -134,7 +152,8 @@ function conversationAction(spec: TrainingJobSpec, entries: readonly JournalEntr
   if (accepted(spec, entries)) {
     return stop("Accepted", `a candidate reached the acceptance score of ${spec.acceptance?.score}`);
   }
-  if (remaining.steps <= 0) return stop("StepsExhausted", `the budget of ${spec.budget.maxSteps} steps is spent`);
+  if (remaining.steps <= 0)
+    return stop("StepsExhausted", `the budget of ${spec.budget.maxSteps} steps is spent`);
   // The next prompt is at least as long as the last one with its answer.
   const prompt = reply ? reply.usage.promptTokens + reply.usage.outputTokens : 0;
   const output = Math.min(MAX_OUTPUT_TOKENS, remaining.tokens - prompt);
@@ -151,7 +170,8 @@ function conversationAction(spec: TrainingJobSpec, entries: readonly JournalEntr
 function isFinished(entries: readonly JournalEntry[]): boolean {
   if (candidates(entries).some((candidate) => candidate.origin === "Agent")) return true;
   const talk = entries.filter(
-    (entry) => entry.type === "ReplyReceived" && entry.finish === "Stop" && functionCalls(entry.parts).length === 0,
+    (entry) =>
+      entry.type === "ReplyReceived" && entry.finish === "Stop" && functionCalls(entry.parts).length === 0,
   );
   return talk.length > REMINDERS;
 }

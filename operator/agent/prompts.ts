@@ -1,9 +1,9 @@
 /** What the model is told. Data from outside stand in it only as bounded, quoted JSON. */
 import type { EntryOf, JournalEntry } from "../api/journal.ts";
 import { METRICS } from "../api/metrics.ts";
-import { type Briefing, type Turn, type ToolResponse, functionCalls } from "../llm/language-model.ts";
-import type { Budget } from "./next-action.ts";
+import { type Briefing, functionCalls, type ToolResponse, type Turn } from "../llm/language-model.ts";
 import { direction } from "./journal.ts";
+import type { Budget } from "./next-action.ts";
 
 export const SYSTEM_PROMPT = `You are a careful data scientist. You build one model for a tabular data set by calling tools.
 
@@ -92,7 +92,9 @@ export function budgetText(remaining: Budget): string {
 /** The conversation that the journal tells of, ready to be continued. */
 export function turnsOf(briefing: Briefing, entries: readonly JournalEntry[], remaining: Budget): Turn[] {
   const turns: Turn[] = [{ role: "user", text: briefingText(briefing) }];
-  const replies = entries.filter((entry): entry is EntryOf<"ReplyReceived"> => entry.type === "ReplyReceived");
+  const replies = entries.filter(
+    (entry): entry is EntryOf<"ReplyReceived"> => entry.type === "ReplyReceived",
+  );
   for (const reply of replies) {
     const responses = responsesTo(reply, entries);
     const answered = reply.finish === "Stop" && responses.length === functionCalls(reply.parts).length;
@@ -139,4 +141,3 @@ function withNote(turns: Turn[], note: string): Turn[] {
   addUserText(turns, note);
   return turns;
 }
-

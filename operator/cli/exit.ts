@@ -8,7 +8,15 @@ export class UsageError extends Error {
 export const EXIT = { ready: 0, error: 1, badInput: 2, interrupted: 130 } as const;
 
 /** Reasons for which the fault lies in what was handed in: manifest, data, key. */
-const BAD_INPUT: ReadonlySet<string> = new Set(["InvalidSpec", "InvalidSource", "MissingKey", "ConfigMapNotFound", "DatasetNotFound", "RecipeNotFound", "SecretNotFound"]);
+const BAD_INPUT: ReadonlySet<string> = new Set([
+  "InvalidSpec",
+  "InvalidSource",
+  "MissingKey",
+  "ConfigMapNotFound",
+  "DatasetNotFound",
+  "RecipeNotFound",
+  "SecretNotFound",
+]);
 
 /** The exit code for a job that ended, or that stalled, for this reason. */
 export function exitCodeOf(state: string | undefined, reason: string, refusedByIntake: boolean): number {

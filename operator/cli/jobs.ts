@@ -1,6 +1,7 @@
 /** Finding a job of the home by the name that was typed. */
-import type { TrainingJob } from "../api/trainingjob.ts";
+
 import { closest } from "../api/closest.ts";
+import type { TrainingJob } from "../api/trainingjob.ts";
 import type { Home } from "../embedded/home.ts";
 import { UsageError } from "./exit.ts";
 

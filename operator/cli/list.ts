@@ -2,7 +2,10 @@ import { homePath, openHome } from "../embedded/home.ts";
 import { EXIT } from "./exit.ts";
 
 /** `autoai list`: the columns of `kubectl get tj`. */
-export async function list(options: { home?: string; json?: boolean }, env: NodeJS.ProcessEnv): Promise<number> {
+export async function list(
+  options: { home?: string; json?: boolean },
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
   const home = openHome(homePath(options.home, env));
   const jobs = home.cluster
     .list("TrainingJob")
@@ -31,6 +34,12 @@ export async function list(options: { home?: string; json?: boolean }, env: Node
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows
-    .map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("   ").trimEnd()}\n`)
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join("   ")
+          .trimEnd()}\n`,
+    )
     .join("");
 }

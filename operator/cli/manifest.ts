@@ -1,7 +1,7 @@
 /** Manifests from files: read, checked with the rules of the API server, file: addresses made absolute. */
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { type Resource, formatProblem, validateManifests } from "../api/validate.ts";
+import { formatProblem, type Resource, validateManifests } from "../api/validate.ts";
 import { absoluteFileUri } from "../embedded/source.ts";
 import { UsageError } from "./exit.ts";
 

@@ -1,14 +1,14 @@
 import { createReadStream, writeFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
+import { candidates, find, Journal } from "../agent/journal.ts";
 import { Profile } from "../api/profile.ts";
-import { Journal, candidates, find } from "../agent/journal.ts";
+import type { TrainingJob } from "../api/trainingjob.ts";
 import { type Home, homePath, installation, openHome } from "../embedded/home.ts";
 import { type Once, once } from "../embedded/once.ts";
 import { MAX_DATASET_BYTES } from "../embedded/source.ts";
 import { dataKey, journalPrefix, readJson } from "../evaluation/context.ts";
-import { MODEL_FILE, explain } from "../evaluation/verify.ts";
-import type { TrainingJob } from "../api/trainingjob.ts";
+import { explain, MODEL_FILE } from "../evaluation/verify.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { readyJob } from "./jobs.ts";
 import { asksAnLlm } from "./run.ts";
@@ -17,7 +17,11 @@ import { printable } from "./summary.ts";
 export type PredictOptions = { input: string; output?: string; home?: string; unsafeNoSandbox?: boolean };
 
 /** `autoai predict`: the rows of a CSV, brought into the form of the training data, through the published model. */
-export async function predict(name: string, options: PredictOptions, env: NodeJS.ProcessEnv): Promise<number> {
+export async function predict(
+  name: string,
+  options: PredictOptions,
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
   const home = openHome(homePath(options.home, env));
   const job = await readyJob(home, name);
   const rows = await readRows(options.input);
@@ -39,11 +43,14 @@ async function readRows(file: string): Promise<Uint8Array> {
     const facts = await stat(file);
     if (!facts.isFile()) throw new UsageError(`${file} is not a file; expected a CSV`);
     if (facts.size > MAX_DATASET_BYTES) {
-      throw new UsageError(`${file} has ${facts.size} bytes; at most ${MAX_DATASET_BYTES} are predicted at once: split it`);
+      throw new UsageError(
+        `${file} has ${facts.size} bytes; at most ${MAX_DATASET_BYTES} are predicted at once: split it`,
+      );
     }
     return await buffer(createReadStream(file));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw new UsageError(`${file}: there is no such file`);
+    if ((error as NodeJS.ErrnoException).code === "ENOENT")
+      throw new UsageError(`${file}: there is no such file`);
     throw error;
   }
 }
@@ -60,7 +67,9 @@ async function predictions(
   const published = find(journal.entries, "ModelPublished");
   const winner = candidates(journal.entries).find(({ number }) => number === published?.candidate);
   if (!published || !winner) throw new Error(`the journal of ${job.metadata.name} names no published model`);
-  const [input, canonical, output] = ["input", "canonical", "output"].map((part) => `${runner.prefix}/${part}.csv`) as [string, string, string];
+  const [input, canonical, output] = ["input", "canonical", "output"].map(
+    (part) => `${runner.prefix}/${part}.csv`,
+  ) as [string, string, string];
   await store.put(input, rows);
   const normalized = await runner.run({
     kind: "Trusted",
@@ -80,10 +89,22 @@ async function predictions(
   for (const { message } of warnings) process.stderr.write(`warning: ${printable(message)}\n`);
   const outcome = await runner.run({
     kind: "Sandboxed",
-    command: ["@predict", "--model", MODEL_FILE, "--entry", winner.recipe.entry, "--input", "rows.csv", "--output", "predictions.csv"],
+    command: [
+      "@predict",
+      "--model",
+      MODEL_FILE,
+      "--entry",
+      winner.recipe.entry,
+      "--input",
+      "rows.csv",
+      "--output",
+      "predictions.csv",
+    ],
     environment: winner.recipe.environment,
     inputs: {
-      ...Object.fromEntries(winner.recipe.files.map(({ path }) => [path, `${published.prefix}/recipe/${path}`])),
+      ...Object.fromEntries(
+        winner.recipe.files.map(({ path }) => [path, `${published.prefix}/recipe/${path}`]),
+      ),
       [MODEL_FILE]: `${published.prefix}/${MODEL_FILE}`,
       "rows.csv": canonical,
     },
@@ -91,7 +112,9 @@ async function predictions(
   });
   if (outcome.ended !== "Completed" || outcome.exitCode !== 0) {
     const detail = outcome.traceback ?? outcome.output.tail;
-    throw new Error(`the model could not predict these rows: the process ${explain(outcome)}\n${printable(detail)}`);
+    throw new Error(
+      `the model could not predict these rows: the process ${explain(outcome)}\n${printable(detail)}`,
+    );
   }
   return store.get(output);
 }

@@ -11,7 +11,11 @@ import { table } from "./list.ts";
 import { printable } from "./summary.ts";
 
 /** `autoai preview`: what the intake makes of a file. Keeps nothing. */
-export async function preview(file: string, options: { json?: boolean }, env: NodeJS.ProcessEnv): Promise<number> {
+export async function preview(
+  file: string,
+  options: { json?: boolean },
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
   const uri = pathToFileURL(resolve(file)).href;
   const problem = await sourceProblem({ uri });
   if (problem) throw new UsageError(problem);
@@ -24,7 +28,11 @@ export async function preview(file: string, options: { json?: boolean }, env: No
     const outcome = await runner.run({
       kind: "Trusted",
       verb: "ingest",
-      request: { input: "source.csv", format: { delimiter: "Auto", encoding: "Auto" }, canonical: "canonical.csv" },
+      request: {
+        input: "source.csv",
+        format: { delimiter: "Auto", encoding: "Auto" },
+        canonical: "canonical.csv",
+      },
       inputs: { "source.csv": input },
       outputs: {},
     });
@@ -50,7 +58,12 @@ function previewText(file: string, profile: Profile): string {
     type,
     String(missing),
     `${distinctExact ? "" : "~"}${distinct}`,
-    min === undefined ? top.slice(0, 3).map(({ value }) => cut(value)).join(", ") : `${min} to ${max}`,
+    min === undefined
+      ? top
+          .slice(0, 3)
+          .map(({ value }) => cut(value))
+          .join(", ")
+      : `${min} to ${max}`,
   ]);
   return [
     `${printable(file)}: ${rows} rows, ${columns.length} columns, ${sizeBytes} bytes, ${encoding}, delimiter ${JSON.stringify(delimiter)}, SHA-256 ${sha256}\n`,

@@ -36,6 +36,8 @@ export function createProgress(stream: NodeJS.WriteStream, now: () => number = D
         draw();
         return;
       }
+      // In a log, bad input is one line that says so: the rest begins once the data are in order.
+      if (!isPrepared(job)) return;
       const line = plainText(job);
       if (line !== lastLine) stream.write(`${line}\n`);
       lastLine = line;
@@ -63,6 +65,12 @@ export function barText(job: TrainingJob, sinceSeconds = 0): string {
   const left = duration(Math.max(0, maxSeconds - elapsed));
   const step = progress ? `step ${progress.step}/${progress.maxSteps}` : "step 0";
   return `${job.metadata.name} [${bar}] ${step}  ${bestText(job)}  ${duration(elapsed)}, ${left} left  ${progress?.activity ?? ""}`;
+}
+
+function isPrepared(job: TrainingJob): boolean {
+  return Boolean(
+    job.status?.conditions?.some(({ type, status }) => type === "DatasetPrepared" && status === "True"),
+  );
 }
 
 function plainText(job: TrainingJob): string {

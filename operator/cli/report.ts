@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { reportKey } from "../evaluation/context.ts";
 import { homePath, openHome } from "../embedded/home.ts";
+import { reportKey } from "../evaluation/context.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { jobNamed } from "./jobs.ts";
 
@@ -15,7 +15,9 @@ export async function report(
   const job = await jobNamed(home, name);
   const key = reportKey(job);
   if (!(await home.store.exists(key))) {
-    throw new UsageError(`job ${name} is ${job.status?.state ?? "not begun"}, and its report is written when it is READY`);
+    throw new UsageError(
+      `job ${name} is ${job.status?.state ?? "not begun"}, and its report is written when it is READY`,
+    );
   }
   if (options.output === undefined) {
     process.stdout.write(`${await home.store.pathOf(key)}\n`);

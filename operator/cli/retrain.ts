@@ -16,7 +16,11 @@ export type RetrainOptions = {
 };
 
 /** `autoai retrain`: a new job whose recipe is an old one's. Costs no tokens. */
-export async function retrain(name: string, options: RetrainOptions, env: NodeJS.ProcessEnv): Promise<number> {
+export async function retrain(
+  name: string,
+  options: RetrainOptions,
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
   const home = openHome(homePath(options.home, env));
   const job = await readyJob(home, name);
   const uri = pathToFileURL(resolve(options.data)).href;
@@ -30,8 +34,12 @@ export async function retrain(name: string, options: RetrainOptions, env: NodeJS
     metadata: { name: options.name ?? freeName(job.metadata.name, names), namespace: job.metadata.namespace },
     spec: { dataset: { uri }, target, task, evaluation, budget, sandbox, recipeFrom: job.metadata.name },
   };
-  const { documents, problems } = validateManifests(JSON.stringify(manifest), { file: "retrain", embedded: true });
-  if (problems.length > 0) throw new UsageError(problems.map((one) => `${one.field}: ${one.expected}`).join("\n"));
+  const { documents, problems } = validateManifests(JSON.stringify(manifest), {
+    file: "retrain",
+    embedded: true,
+  });
+  if (problems.length > 0)
+    throw new UsageError(problems.map((one) => `${one.field}: ${one.expected}`).join("\n"));
   return runDocuments(home, installation(env), documents, options, env);
 }
 

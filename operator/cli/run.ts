@@ -1,18 +1,17 @@
 /** `autoai run`: applies a manifest to the embedded home and works until every job of it is over. */
 import { isDeepStrictEqual } from "node:util";
-import { find } from "../agent/journal.ts";
-import { Journal } from "../agent/journal.ts";
-import type { Resource as ManifestResource } from "../api/validate.ts";
+import { find, Journal } from "../agent/journal.ts";
 import type { TrainingJob } from "../api/trainingjob.ts";
+import type { Resource as ManifestResource } from "../api/validate.ts";
 import type { Resource } from "../cluster/cluster.ts";
-import { type Home, type Installation, homePath, installation, openHome } from "../embedded/home.ts";
+import { type Home, homePath, type Installation, installation, openHome } from "../embedded/home.ts";
 import { LockedError, lockJob } from "../embedded/lock.ts";
 import { type EmbeddedOperator, embeddedOperator } from "../embedded/operator.ts";
 import { sourceProblem } from "../embedded/source.ts";
 import { jobPrefix, ownerKey } from "../evaluation/context.ts";
-import { EXIT, UsageError, exitCodeOf } from "./exit.ts";
+import { EXIT, exitCodeOf, UsageError } from "./exit.ts";
 import { loadManifests } from "./manifest.ts";
-import { type Progress, createProgress } from "./progress.ts";
+import { createProgress, type Progress } from "./progress.ts";
 import { summaryLines } from "./summary.ts";
 
 export type RunOptions = {
@@ -39,7 +38,7 @@ export async function run(options: RunOptions, env: NodeJS.ProcessEnv): Promise<
 
 /** Applies the documents and works on them; also the second half of `retrain`. */
 export async function runDocuments(
-  home: Home,
+  opened: Home,
   install: Installation,
   documents: readonly ManifestResource[],
   options: Omit<RunOptions, "filename">,
@@ -49,7 +48,9 @@ export async function runDocuments(
   const keys = documents.filter(({ kind }) => kind === "TrainingJob").map(ownerKey);
   const unlock: (() => void)[] = [];
   try {
-    for (const key of keys) unlock.push(lockJob(home.path, key));
+    for (const key of keys) unlock.push(lockJob(opened.path, key));
+    // Read again: whoever held a lock until now may have written since.
+    const home = openHome(opened.path);
     for (const document of documents) await apply(home, document, options.replace === true, progress);
     const failure = await work(home, install, keys, documents, options, env, progress);
     progress.end();
@@ -81,12 +82,20 @@ async function check(document: ManifestResource, env: NodeJS.ProcessEnv): Promis
   }
 }
 
-async function apply(home: Home, document: ManifestResource, replace: boolean, progress: Progress): Promise<void> {
+async function apply(
+  home: Home,
+  document: ManifestResource,
+  replace: boolean,
+  progress: Progress,
+): Promise<void> {
   const namespace = document.metadata.namespace ?? "default";
   const { name } = document.metadata;
   switch (document.kind) {
     case "Secret": {
-      const decoded = Object.entries(document.data ?? {}).map(([key, value]) => [key, Buffer.from(value, "base64").toString()]);
+      const decoded = Object.entries(document.data ?? {}).map(([key, value]) => [
+        key,
+        Buffer.from(value, "base64").toString(),
+      ]);
       home.cluster.setSecret(namespace, name, { ...Object.fromEntries(decoded), ...document.stringData });
       return;
     }
@@ -107,10 +116,14 @@ async function applyResource(
   progress: Progress,
 ): Promise<void> {
   const present = await home.cluster.get(document.kind, key);
-  const failed = present?.status?.conditions?.some(({ type, status }) => type === "Stalled" && status === "True");
+  const failed = present?.status?.conditions?.some(
+    ({ type, status }) => type === "Stalled" && status === "True",
+  );
   const over = present?.kind !== "TrainingJob" || present.status?.state === "ERROR";
   if (present && (replace || (failed && over))) {
-    progress.line(`${document.kind} ${key}: ${replace ? "replaced" : "it ended in an error before"}; starting anew`);
+    progress.line(
+      `${document.kind} ${key}: ${replace ? "replaced" : "it ended in an error before"}; starting anew`,
+    );
     await deleteResource(home, present, key);
   } else if (present && document.kind === "TrainingJob" && !isDeepStrictEqual(present.spec, document.spec)) {
     const changed = Object.keys({ ...present.spec, ...document.spec }).filter(
@@ -147,7 +160,8 @@ async function work(
 ): Promise<string | undefined> {
   const jobs = await Promise.all(keys.map((key) => home.cluster.get("TrainingJob", key)));
   const allowUnsandboxed =
-    options.unsafeNoSandbox === true || (await every(jobs, async (job) => !job || !(await asksAnLlm(home, job, env))));
+    options.unsafeNoSandbox === true ||
+    (await every(jobs, async (job) => !job || !(await asksAnLlm(home, job, env))));
   let giveUp: (reason: string) => void = () => undefined;
   const given = new Promise<string>((resolve) => {
     giveUp = resolve;
@@ -183,10 +197,11 @@ async function untilOver(
   progress: Progress,
 ): Promise<undefined> {
   const waiting = new Set(keys);
-  for (const document of documents) if (document.kind === "Dataset") waiting.add(`dataset:${ownerKey(document)}`);
+  for (const document of documents)
+    if (document.kind === "Dataset") waiting.add(`dataset:${ownerKey(document)}`);
   await new Promise<void>((resolve) => {
     const look = (resource: Resource): void => {
-      if (resource.kind === "TrainingJob") progress.show(resource);
+      if (resource.kind === "TrainingJob" && keys.includes(ownerKey(resource))) progress.show(resource);
       if (!isOver(resource)) return;
       waiting.delete(resource.kind === "Dataset" ? `dataset:${ownerKey(resource)}` : ownerKey(resource));
       if (waiting.size === 0) resolve();
@@ -237,7 +252,9 @@ async function conclude(
   for (const document of documents) {
     if (document.kind !== "Dataset") continue;
     const dataset = await home.cluster.get("Dataset", ownerKey(document));
-    const stalled = dataset?.status?.conditions?.find(({ type, status }) => type === "Stalled" && status === "True");
+    const stalled = dataset?.status?.conditions?.find(
+      ({ type, status }) => type === "Stalled" && status === "True",
+    );
     if (!stalled) continue;
     code = Math.max(code, EXIT.badInput);
     process.stderr.write(`Dataset ${document.metadata.name}: ${stalled.message}\n`);
@@ -255,13 +272,17 @@ async function conclude(
 /** Whether code of this job is written by an LLM, now or when its recipe was. */
 export async function asksAnLlm(home: Home, job: TrainingJob, env: NodeJS.ProcessEnv): Promise<boolean> {
   if (job.spec.recipeFrom !== undefined) {
-    const from = await home.cluster.get("TrainingJob", `${job.metadata.namespace ?? "default"}/${job.spec.recipeFrom}`);
+    const from = await home.cluster.get(
+      "TrainingJob",
+      `${job.metadata.namespace ?? "default"}/${job.spec.recipeFrom}`,
+    );
     return from ? asksAnLlm(home, from, env) : false;
   }
   const journal = await Journal.load(home.store, `${jobPrefix(job)}/journal`, { now: Date.now }, 0);
   const wrote = journal.entries.some((entry) => entry.type === "ReplyReceived" && entry.model !== "offline");
   const { provider, apiKeySecretRef } = job.spec.llm;
-  const willAsk = provider === "Gemini" || (provider === undefined && Boolean(apiKeySecretRef ?? env.GEMINI_API_KEY));
+  const willAsk =
+    provider === "Gemini" || (provider === undefined && Boolean(apiKeySecretRef ?? env.GEMINI_API_KEY));
   return wrote || (willAsk && job.status?.state !== "READY");
 }
 

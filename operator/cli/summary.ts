@@ -9,8 +9,14 @@ export function summaryLines(job: TrainingJob, home: Home): string[] {
   const name = metadata.name;
   if (!status?.state) return [`${name}: not begun`];
   if (status.state === "TRAINING") {
-    const stalled = status.conditions?.find(({ type, status: value }) => type === "Stalled" && value === "True");
-    return [stalled ? `${name}: stalled: ${stalled.message}` : `${name}: not finished (${status.progress?.activity ?? ""})`];
+    const stalled = status.conditions?.find(
+      ({ type, status: value }) => type === "Stalled" && value === "True",
+    );
+    return [
+      stalled
+        ? `${name}: stalled: ${stalled.message}`
+        : `${name}: not finished (${status.progress?.activity ?? ""})`,
+    ];
   }
   const reason = status.conditions?.find(({ type }) => type === "Ready");
   if (status.state === "ERROR") return [`${name}: ERROR: ${reason?.message ?? "no reason recorded"}`];

@@ -19,7 +19,9 @@ function entryText(entry: JournalEntry): string {
       const { rows, task, metric, method, folds } = entry;
       const how = method === "CrossValidation" ? `${folds}-fold cross-validation` : "one holdout";
       const head = `Data prepared: ${rows.train} train, ${rows.selection} selection, ${rows.final} final rows (${rows.dropped} dropped); ${task}, ${metric}, ${how}`;
-      return [head, ...entry.warnings.map(({ code, message }) => `  warning (${code}): ${message}`)].join("\n");
+      return [head, ...entry.warnings.map(({ code, message }) => `  warning (${code}): ${message}`)].join(
+        "\n",
+      );
     }
     case "CandidateVerified":
       return candidateText(entry.candidate);
@@ -27,7 +29,9 @@ function entryText(entry: JournalEntry): string {
       return `${entry.origin} could not be verified (${entry.stage})\n${indent(entry.message)}`;
     case "ReplyReceived": {
       const { step, model, parts, finish, detail, usage } = entry;
-      const texts = parts.flatMap(({ text }) => (typeof text === "string" && text.trim() !== "" ? [indent(text)] : []));
+      const texts = parts.flatMap(({ text }) =>
+        typeof text === "string" && text.trim() !== "" ? [indent(text)] : [],
+      );
       const note = finish === "Stop" ? "" : ` (${finish}${detail ? `: ${detail}` : ""})`;
       return [
         `Step ${step}: ${model}${note}, ${usage.totalTokens} tokens`,
@@ -60,13 +64,18 @@ function candidateText({ number, name, verified, claimedScore, seconds, warnings
   const claimed = claimedScore === undefined ? "" : `, claimed ${formatScore(claimedScore)}`;
   const versus = verified.versus[0];
   const noise = versus && Math.abs(versus.gain) <= versus.standardError ? ", within noise" : "";
-  const gain = versus ? `, gain ${formatScore(versus.gain, versus.standardError)} over candidate ${versus.name}${noise}` : "";
+  const gain = versus
+    ? `, gain ${formatScore(versus.gain, versus.standardError)} over candidate ${versus.name}${noise}`
+    : "";
   const head = `Candidate ${number} (${name}): ${verified.metric} ${formatScore(verified.score, verified.standardError)}${claimed}${gain}, verified in ${duration(seconds)}`;
   return [head, ...warnings.map((warning) => `  warning: ${warning}`)].join("\n");
 }
 
 function callText({ name, args }: FunctionCall): string {
-  const { content, ...rest } = (typeof args === "object" && args !== null ? args : {}) as Record<string, unknown>;
+  const { content, ...rest } = (typeof args === "object" && args !== null ? args : {}) as Record<
+    string,
+    unknown
+  >;
   const head = `  → ${name} ${JSON.stringify(rest)}`;
   return typeof content === "string" ? `${head}\n${indent(content, "    | ")}` : head;
 }
@@ -79,7 +88,9 @@ function responseText(response: Record<string, unknown>): string {
   return [
     `  ${JSON.stringify(rest)}`,
     ...(text === "" ? [] : [indent(text, "    | ")]),
-    ...(typeof traceback === "string" && !text.includes(traceback.trim()) ? [indent(traceback, "    ! ")] : []),
+    ...(typeof traceback === "string" && !text.includes(traceback.trim())
+      ? [indent(traceback, "    ! ")]
+      : []),
   ].join("\n");
 }
 

@@ -15,7 +15,10 @@ export interface Cluster {
   /** @param key `namespace/name` */
   get<K extends KindName>(kind: K, key: string): Promise<ResourceByKind[K] | undefined>;
   /** Replaces the status, if it differs. Throws ConflictError where the resource changed since it was read. */
-  updateStatus<K extends KindName>(resource: ResourceByKind[K], status: ResourceByKind[K]["status"]): Promise<void>;
+  updateStatus<K extends KindName>(
+    resource: ResourceByKind[K],
+    status: ResourceByKind[K]["status"],
+  ): Promise<void>;
   /** The data of a Secret or ConfigMap; undefined where there is none of that name. */
   secret(namespace: string, name: string): Promise<Readonly<Record<string, string>> | undefined>;
   configMap(namespace: string, name: string): Promise<Readonly<Record<string, string>> | undefined>;

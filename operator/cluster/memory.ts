@@ -1,6 +1,6 @@
 /** A cluster in memory, for the embedded run and for tests. Objects survive the process where a folder is given. */
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { type Cluster, ConflictError, type KindName, type Resource, type ResourceByKind } from "./cluster.ts";
@@ -82,10 +82,15 @@ export class MemoryCluster implements Cluster {
   }
 
   get<K extends KindName>(kind: K, key: string): Promise<ResourceByKind[K] | undefined> {
-    return Promise.resolve(structuredClone(this.#objects.get(objectId(kind, key))) as ResourceByKind[K] | undefined);
+    return Promise.resolve(
+      structuredClone(this.#objects.get(objectId(kind, key))) as ResourceByKind[K] | undefined,
+    );
   }
 
-  updateStatus<K extends KindName>(resource: ResourceByKind[K], status: ResourceByKind[K]["status"]): Promise<void> {
+  updateStatus<K extends KindName>(
+    resource: ResourceByKind[K],
+    status: ResourceByKind[K]["status"],
+  ): Promise<void> {
     const key = `${resource.metadata.namespace ?? "default"}/${resource.metadata.name}`;
     const present = this.#objects.get(objectId(resource.kind, key));
     if (!present || present.metadata.resourceVersion !== resource.metadata.resourceVersion) {

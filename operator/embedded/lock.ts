@@ -1,5 +1,5 @@
 /** One process a job: a lock file that names its holder, and counts for nothing once that is gone. */
-import { mkdirSync, openSync, readFileSync, rmSync, writeSync, closeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 export class LockedError extends Error {

@@ -33,7 +33,13 @@ export function once(home: Home, installation: Installation, allowUnsandboxed: b
     async run(unnamed) {
       const name = `once-${count++}`;
       const owner = `${prefix}/${name}`;
-      const execution = { ...unnamed, name, owner, limits: LIMITS, outcomeKey: `${owner}/outcome.json` } as Execution;
+      const execution = {
+        ...unnamed,
+        name,
+        owner,
+        limits: LIMITS,
+        outcomeKey: `${owner}/outcome.json`,
+      } as Execution;
       const finished = new Promise<void>((resolve) => wake.set(owner, resolve));
       const outcome = await executor.ensure(execution);
       if (outcome) return outcome;

@@ -77,7 +77,7 @@ export function embeddedOperator(options: EmbeddedOptions): EmbeddedOperator {
     datasets: datasetsOf(cluster, store, bring),
     recipes: recipesOf(cluster, store),
     languageModels: (job: TrainingJob) => languageModel(job, home, options.env),
-    renderReport: writeReport,
+    writeReport,
   };
   const jobs = new Controller({
     name: "trainingjob",

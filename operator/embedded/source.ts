@@ -1,9 +1,9 @@
 /** Where the embedded run finds a CSV: a file of this machine, or a ConfigMap of the manifest. */
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { resolve } from "node:path";
 import type { Cluster } from "../cluster/cluster.ts";
 import { StalledError } from "../engine/errors.ts";
 import { encode } from "../evaluation/context.ts";
@@ -61,6 +61,8 @@ async function configMapText(
   const data = await cluster.configMap(namespace, name);
   const text = data?.[key];
   if (text !== undefined) return text;
-  const found = data ? `it has the keys ${Object.keys(data).join(", ") || "(none)"}` : "there is no such ConfigMap";
+  const found = data
+    ? `it has the keys ${Object.keys(data).join(", ") || "(none)"}`
+    : "there is no such ConfigMap";
   throw new StalledError("ConfigMapNotFound", `ConfigMap ${namespace}/${name}, key ${key}: ${found}`);
 }

@@ -1,6 +1,6 @@
 /** Runs a reconcile function over a keyed queue with a few workers. Knows no kind. */
 import { StalledError, WaitingError } from "./errors.ts";
-import { KeyedQueue, type Timers, realTimers } from "./queue.ts";
+import { KeyedQueue, realTimers, type Timers } from "./queue.ts";
 
 /** done, or again after so many seconds (0: at once). */
 export type Result = { readonly requeueAfterSeconds?: number };

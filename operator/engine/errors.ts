@@ -27,7 +27,9 @@ export class StalledError extends Error {
  */
 export async function together<T>(work: readonly Promise<T>[]): Promise<T[]> {
   const settled = await Promise.allSettled(work);
-  const reasons = settled.flatMap((result) => (result.status === "rejected" ? [result.reason as unknown] : []));
+  const reasons = settled.flatMap((result) =>
+    result.status === "rejected" ? [result.reason as unknown] : [],
+  );
   const failure = reasons.find((reason) => !(reason instanceof WaitingError)) ?? reasons[0];
   if (failure !== undefined) throw failure;
   return settled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));

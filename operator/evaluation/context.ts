@@ -42,7 +42,9 @@ export function executionKey(job: TrainingJob, label: string, file: string): str
 
 /** Deterministic, unique, and short enough for a pod: `<job>-<hash>-<label>`. */
 function executionName(job: TrainingJob, label: string): string {
-  const hash = createHash("sha256").update(`${ownerKey(job)}-${job.metadata.uid}-${label}`).digest("hex");
+  const hash = createHash("sha256")
+    .update(`${ownerKey(job)}-${job.metadata.uid}-${label}`)
+    .digest("hex");
   return `${job.metadata.name.slice(0, 30).replace(/-+$/, "")}-${hash.slice(0, 8)}-${label.slice(0, 22)}`;
 }
 
@@ -137,7 +139,11 @@ export function sandboxLimits(context: JobContext, seconds: number): Limits {
 }
 
 /** A JSON object in the store, checked by its schema. */
-export async function readJson<T>(store: ArtifactStore, key: string, schema: { parse(value: unknown): T }): Promise<T> {
+export async function readJson<T>(
+  store: ArtifactStore,
+  key: string,
+  schema: { parse(value: unknown): T },
+): Promise<T> {
   return schema.parse(JSON.parse(new TextDecoder().decode(await store.get(key))));
 }
 

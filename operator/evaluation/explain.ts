@@ -2,16 +2,16 @@
 import type { EntryOf } from "../api/journal.ts";
 import { ReportData } from "../api/report-data.ts";
 import {
-  type JobContext,
-  RefusedError,
   dataKey,
   encode,
   executeTrusted,
   executionKey,
+  type JobContext,
+  RefusedError,
   reportDataKey,
 } from "./context.ts";
 import { type FinalScore, publishingLimits } from "./publish.ts";
-import { RecipeError, predict, predictionsKey, scoringOf } from "./verify.ts";
+import { predict, predictionsKey, RecipeError, scoringOf } from "./verify.ts";
 
 /** Leaves the numbers for the report in the store. False where the model cannot be explained: no reason not to publish. */
 export async function explainModel(

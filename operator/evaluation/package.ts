@@ -3,7 +3,7 @@ import { find } from "../agent/journal.ts";
 import type { Candidate, EntryOf } from "../api/journal.ts";
 import { type Feature, ModelManifest } from "../api/model-manifest.ts";
 import { type ColumnProfile, Profile } from "../api/profile.ts";
-import { type JobContext, dataKey, encode, ownerKey, readJson, sha256 } from "./context.ts";
+import { dataKey, encode, type JobContext, ownerKey, readJson, sha256 } from "./context.ts";
 import type { FinalScore } from "./publish.ts";
 import { MODEL_FILE, modelKey, predictionsKey } from "./verify.ts";
 
@@ -74,7 +74,9 @@ function manifestOf(
     target: spec.target,
     classes: prepared.classes,
     metric: prepared.metric,
-    features: profile.columns.filter(({ name }) => name !== spec.target).map((column) => featureOf(column, profile)),
+    features: profile.columns
+      .filter(({ name }) => name !== spec.target)
+      .map((column) => featureOf(column, profile)),
     scores: {
       verified: candidate.verified.score,
       standardError: candidate.verified.standardError,

@@ -4,7 +4,7 @@ import { DEFAULT_METRIC, METRICS } from "../api/metrics.ts";
 import { Profile, SplitResult } from "../api/profile.ts";
 import { StalledError, together } from "../engine/errors.ts";
 import type { Limits, Outcome } from "../sandbox/executor.ts";
-import { type JobContext, dataKey, encode, execute, executeTrusted, named } from "./context.ts";
+import { dataKey, encode, execute, executeTrusted, type JobContext, named } from "./context.ts";
 
 /** A data set that was taken in: its canonical CSV and what is known of it. */
 export type Intake = { readonly canonicalKey: string; readonly profile: Profile };
@@ -51,7 +51,10 @@ export async function prepare(context: JobContext, intake: Promise<Intake>): Pro
   const { canonicalKey, profile } = data as Intake;
   const environment = installed as Outcome;
   if (environment.environment === undefined) {
-    throw new StalledError("EnvironmentFailed", environment.refusal?.message ?? "the base environment could not be installed");
+    throw new StalledError(
+      "EnvironmentFailed",
+      environment.refusal?.message ?? "the base environment could not be installed",
+    );
   }
   const split = await divide(context, canonicalKey, profile);
   const metric = context.job.spec.evaluation.metric ?? DEFAULT_METRIC[split.task];
@@ -64,7 +67,10 @@ export async function prepare(context: JobContext, intake: Promise<Intake>): Pro
   }
   await context.store.put(dataKey(context.job, "profile.json"), encode(profile));
   await context.store.put(dataKey(context.job, "split.json"), encode(split));
-  await context.store.put(dataKey(context.job, "task.json"), encode(taskFile(context, profile, split, metric)));
+  await context.store.put(
+    dataKey(context.job, "task.json"),
+    encode(taskFile(context, profile, split, metric)),
+  );
   return {
     type: "DatasetPrepared",
     datasetSha256: profile.sha256,

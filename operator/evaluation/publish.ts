@@ -7,13 +7,17 @@ import type { Candidate, EntryOf, JournalDraft } from "../api/journal.ts";
 import { compareScores } from "../api/metrics.ts";
 import { ScoreResult } from "../api/profile.ts";
 import { together } from "../engine/errors.ts";
-import { type JobContext, dataKey, executeTrusted, sandboxLimits } from "./context.ts";
+import { dataKey, executeTrusted, type JobContext, sandboxLimits } from "./context.ts";
 import { explainModel } from "./explain.ts";
 import { packageModel } from "./package.ts";
-import { RecipeError, fit, predict, predictionsKey, refusedAs, scoringOf } from "./verify.ts";
+import { fit, predict, predictionsKey, RecipeError, refusedAs, scoringOf } from "./verify.ts";
 
 /** A candidate, fitted on all rows but the final ones and scored on those. */
-export type FinalScore = { readonly candidate: Candidate; readonly label: string; readonly result: ScoreResult };
+export type FinalScore = {
+  readonly candidate: Candidate;
+  readonly label: string;
+  readonly result: ScoreResult;
+};
 
 /** The entry of what was published, or PublishFailed. Throws WaitingError while executions are under way. */
 export async function publish(context: JobContext, number: number): Promise<JournalDraft> {
@@ -37,24 +41,30 @@ async function publishCandidate(
   const baselines = candidates(context.journal.entries).filter(
     (one) => one.origin.endsWith("Baseline") && one.number !== candidate.number,
   );
-  const [winner, ...others] = await together<FinalScore | undefined>([
-    finalScore(context, prepared, candidate),
+  const predicted = await together<number | undefined>([
+    predictFinal(context, candidate),
     // A baseline that fails now takes nothing from the winner.
-    ...baselines.map((baseline) => unlessRecipeFails(finalScore(context, prepared, baseline))),
+    ...baselines.map((baseline) => unlessRecipeFails(predictFinal(context, baseline))),
+  ]);
+  const rivals = baselines.filter(({ number }) => predicted.includes(number));
+  const [winner, ...others] = await together([
+    scoreFinal(context, prepared, candidate, rivals),
+    ...rivals.map((rival) => scoreFinal(context, prepared, rival, [])),
   ]);
   if (!winner) throw new Error("the winner has no final score");
   const compared = candidate.origin.endsWith("Baseline") ? [winner, ...others] : others;
   const baseline = bestOf(compared) ?? winner;
   const refit = context.job.spec.evaluation.publish === "Refit";
   const label = refit ? `${winner.label}-refit` : winner.label;
-  if (refit) await fit(context, label, candidate.recipe, "all.csv", publishingLimits(context));
+  if (refit) await fitRecipe(context, label, candidate.recipe, "all.csv", publishingLimits(context));
   const [explained, reference] = await together<boolean>([
     explainModel(context, prepared, winner),
     referencePredictions(context, candidate, label),
   ]);
   const warnings = warningsOf(prepared, candidate, winner, baseline);
   if (!explained) warnings.push("the model could not be explained: the report lacks curves and importances");
-  if (!reference) throw new RecipeError("Predict", "the published model could not predict its reference rows");
+  if (!reference)
+    throw new RecipeError("Predict", "the published model could not predict its reference rows");
   const { prefix, digest } = await packageModel(context, { prepared, winner, baseline, label });
   return {
     type: "ModelPublished",
@@ -78,29 +88,44 @@ export function publishingLimits(context: JobContext): ReturnType<typeof sandbox
   return sandboxLimits(context, Number.POSITIVE_INFINITY);
 }
 
-async function finalScore(
+const labelOf = ({ number }: Candidate): string => `final${number}`;
+
+/** Fits the candidate on all rows but the final ones and lets it predict those. */
+async function predictFinal(context: JobContext, candidate: Candidate): Promise<number> {
+  const limits = publishingLimits(context);
+  await fitRecipe(context, labelOf(candidate), candidate.recipe, "development.csv", limits);
+  const rows = dataKey(context.job, "final.features.csv");
+  await predict(context, labelOf(candidate), candidate.recipe, rows, limits);
+  return candidate.number;
+}
+
+/** Scores what the candidate predicted, and the difference to each rival on the same rows. */
+async function scoreFinal(
   context: JobContext,
   prepared: EntryOf<"DatasetPrepared">,
   candidate: Candidate,
+  rivals: readonly Candidate[],
 ): Promise<FinalScore> {
-  const label = `final${candidate.number}`;
-  const limits = publishingLimits(context);
-  await fit(context, label, candidate.recipe, "development.csv", limits);
-  await predict(context, label, candidate.recipe, dataKey(context.job, "final.features.csv"), limits);
+  const label = labelOf(candidate);
+  const file = ({ number }: Candidate): string => `predictions-${number}.csv`;
   const request = {
     ...scoringOf(context, prepared),
-    pairs: [{ labels: "labels.csv", predictions: "predictions.csv" }],
-    versus: [],
+    pairs: [{ labels: "labels.csv", predictions: file(candidate) }],
+    versus: rivals.map((rival) => ({ name: String(rival.number), predictions: [file(rival)] })),
   };
   const inputs = {
     "labels.csv": dataKey(context.job, "final.labels.csv"),
-    "predictions.csv": predictionsKey(context, label),
+    ...Object.fromEntries(
+      [candidate, ...rivals].map((one) => [file(one), predictionsKey(context, labelOf(one))]),
+    ),
   };
-  const result = await refusedAs("Score", () => executeTrusted(context, `${label}-score`, "score", request, { inputs }));
+  const result = await refusedAs("Score", () =>
+    executeTrusted(context, `${label}-score`, "score", request, { inputs }),
+  );
   return { candidate, label, result: ScoreResult.parse(result) };
 }
 
-async function unlessRecipeFails(work: Promise<FinalScore>): Promise<FinalScore | undefined> {
+async function unlessRecipeFails<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
@@ -109,16 +134,20 @@ async function unlessRecipeFails(work: Promise<FinalScore>): Promise<FinalScore 
   }
 }
 
-function bestOf(scores: readonly (FinalScore | undefined)[]): FinalScore | undefined {
-  return scores.reduce(
+function bestOf(scores: readonly FinalScore[]): FinalScore | undefined {
+  return scores.reduce<FinalScore | undefined>(
     (best, one) =>
-      one && (!best || compareScores(one.result.metric, one.result.score, best.result.score) > 0) ? one : best,
+      !best || compareScores(one.result.metric, one.result.score, best.result.score) > 0 ? one : best,
     undefined,
   );
 }
 
 /** What the published model says of the probe rows: whoever loads it can tell whether it is the same model. */
-async function referencePredictions(context: JobContext, candidate: Candidate, label: string): Promise<boolean> {
+async function referencePredictions(
+  context: JobContext,
+  candidate: Candidate,
+  label: string,
+): Promise<boolean> {
   const rows = dataKey(context.job, "probe.features.csv");
   await predict(context, label, candidate.recipe, rows, publishingLimits(context), "Predict", "reference");
   return context.store.exists(predictionsKey(context, label, "reference"));
@@ -133,15 +162,21 @@ function warningsOf(
   const warnings = [...candidate.warnings];
   const { metric } = prepared;
   if (candidate.origin.endsWith("Baseline")) {
-    warnings.push(`no candidate was better than the baseline: the ${candidate.name.toLowerCase()} is published`);
+    warnings.push(
+      `no candidate was better than the baseline: the ${candidate.name.toLowerCase()} is published`,
+    );
     return warnings;
   }
   const gain = compareScores(metric, winner.result.score, baseline.result.score);
+  const paired = winner.result.versus.find(({ name }) => name === String(baseline.candidate.number));
   if (gain < 0) {
-    warnings.push("on the final rows the baseline is better; the candidate was better where candidates are selected");
-  } else if (gain <= winner.result.standardError) {
-    warnings.push("the gain over the baseline on the final rows is within one standard error: it may be noise");
+    warnings.push(
+      "on the final rows the baseline is better; the candidate was better where candidates are selected",
+    );
+  } else if (gain <= (paired?.standardError ?? winner.result.standardError)) {
+    warnings.push(
+      "the gain over the baseline on the final rows is within one standard error: it may be noise",
+    );
   }
   return warnings;
 }
-

@@ -8,13 +8,13 @@ import { ScoreResult } from "../api/profile.ts";
 import { together } from "../engine/errors.ts";
 import type { Limits, Outcome, Output } from "../sandbox/executor.ts";
 import {
-  type JobContext,
-  RefusedError,
   dataKey,
   execute,
   executeTrusted,
   executionKey,
+  type JobContext,
   named,
+  RefusedError,
   sandboxLimits,
 } from "./context.ts";
 
@@ -44,7 +44,10 @@ export type Division = {
   readonly seen?: string;
 };
 
-export type Verification = Pick<Candidate, "verified" | "predictions" | "fitSeconds" | "seconds" | "warnings">;
+export type Verification = Pick<
+  Candidate,
+  "verified" | "predictions" | "fitSeconds" | "seconds" | "warnings"
+>;
 
 export const MODEL_FILE = "trained_model.joblib";
 
@@ -63,7 +66,10 @@ export async function verify(
   if (!prepared) throw new Error("verification before the data set was prepared");
   if (!recipe.files.some((file) => file.path === recipe.entry)) {
     const paths = recipe.files.map((file) => file.path).join(", ") || "none";
-    throw new RecipeError("Entry", `the entry script ${recipe.entry} was not written with write_python_file; files: ${paths}`);
+    throw new RecipeError(
+      "Entry",
+      `the entry script ${recipe.entry} was not written with write_python_file; files: ${paths}`,
+    );
   }
   const started = context.journal.entries.at(-1)?.elapsedSeconds ?? 0;
   const [first, ...rest] = divisions(prepared);
@@ -73,10 +79,12 @@ export async function verify(
   const limits = prepared.method === "CrossValidation" ? { ...whole, cpus: 1 } : whole;
 
   // The first division alone: what fails, fails cheaply.
-  const fitted = await fit(context, `${label}-${first.name}`, recipe, first.train, limits);
+  const fitted = await fitRecipe(context, `${label}-${first.name}`, recipe, first.train, limits);
   const [, ...outcomes] = await together<Fitted | undefined>([
     probe(context, `${label}-${first.name}`, recipe, limits).then(() => undefined),
-    predict(context, `${label}-${first.name}`, recipe, dataKey(context.job, first.features), limits).then(() => fitted),
+    predict(context, `${label}-${first.name}`, recipe, dataKey(context.job, first.features), limits).then(
+      () => fitted,
+    ),
     ...rest.map((division) => fitAndPredict(context, `${label}-${division.name}`, recipe, division, limits)),
   ]);
   const all = [first, ...rest];
@@ -123,13 +131,13 @@ async function fitAndPredict(
   division: Division,
   limits: Limits,
 ): Promise<Fitted> {
-  const fitted = await fit(context, label, recipe, division.train, limits);
+  const fitted = await fitRecipe(context, label, recipe, division.train, limits);
   await predict(context, label, recipe, dataKey(context.job, division.features), limits);
   return fitted;
 }
 
 /** Runs the recipe on a data file of the job, in a clean workspace; the model lies under the label afterwards. */
-export async function fit(
+export async function fitRecipe(
   context: JobContext,
   label: string,
   recipe: Recipe,
@@ -156,7 +164,11 @@ export async function fit(
     );
   }
   if (!(await context.store.exists(modelKey(context, label)))) {
-    throw new RecipeError("Fit", `${recipe.entry} ended well but left no ${MODEL_FILE} in its working directory`, outcome);
+    throw new RecipeError(
+      "Fit",
+      `${recipe.entry} ended well but left no ${MODEL_FILE} in its working directory`,
+      outcome,
+    );
   }
   return { seconds: outcome.seconds };
 }
@@ -174,7 +186,17 @@ export async function predict(
   const outcome = await execute(context, {
     kind: "Sandboxed",
     ...named(context, `${label}-${name}`, limits),
-    command: ["@predict", "--model", MODEL_FILE, "--entry", recipe.entry, "--input", "rows.csv", "--output", "predictions.csv"],
+    command: [
+      "@predict",
+      "--model",
+      MODEL_FILE,
+      "--entry",
+      recipe.entry,
+      "--input",
+      "rows.csv",
+      "--output",
+      "predictions.csv",
+    ],
     environment: recipe.environment,
     inputs: { ...sources(recipe), [MODEL_FILE]: modelKey(context, label), "rows.csv": rowsKey },
     outputs: { "predictions.csv": predictionsKey(context, label, name) },
@@ -191,7 +213,15 @@ const STAGE_TEXT: Readonly<Record<string, string>> = {
 };
 
 async function probe(context: JobContext, label: string, recipe: Recipe, limits: Limits): Promise<void> {
-  await predict(context, label, recipe, dataKey(context.job, "probe.features.csv"), limits, "Robustness", "probe");
+  await predict(
+    context,
+    label,
+    recipe,
+    dataKey(context.job, "probe.features.csv"),
+    limits,
+    "Robustness",
+    "probe",
+  );
 }
 
 async function score(
@@ -250,7 +280,9 @@ export async function refusedAs<T>(stage: Stage, work: () => Promise<T>): Promis
   }
 }
 
-export function sources(recipe: { readonly files: readonly { readonly path: string; readonly key: string }[] }): Record<string, string> {
+export function sources(recipe: {
+  readonly files: readonly { readonly path: string; readonly key: string }[];
+}): Record<string, string> {
   return Object.fromEntries(recipe.files.map((file) => [file.path, file.key]));
 }
 

@@ -7,7 +7,12 @@ export type Situation =
   | { readonly type: "Stalled"; readonly reason: string; readonly message: string }
   | { readonly type: "Ready"; readonly reason: string; readonly message: string };
 
-export type Facts = readonly (readonly [type: string, status: Condition["status"], reason: string, message: string])[];
+export type Facts = readonly (readonly [
+  type: string,
+  status: Condition["status"],
+  reason: string,
+  message: string,
+])[];
 
 /** Ready, Reconciling and Stalled for a situation. */
 export function summary({ type, reason, message }: Situation): Facts {

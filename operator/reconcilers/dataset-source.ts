@@ -3,7 +3,7 @@ import { Profile } from "../api/profile.ts";
 import type { TrainingJob } from "../api/trainingjob.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { StalledError, WaitingError } from "../engine/errors.ts";
-import { type JobContext, dataKey, readJson } from "../evaluation/context.ts";
+import { dataKey, type JobContext, readJson } from "../evaluation/context.ts";
 import { type Intake, ingest } from "../evaluation/prepare.ts";
 import type { ArtifactStore } from "../storage/artifact-store.ts";
 import { datasetKeys } from "./dataset.ts";
@@ -31,7 +31,10 @@ export function datasetsOf(cluster: Cluster, store: ArtifactStore, bring: BringS
 async function byReference(cluster: Cluster, store: ArtifactStore, key: string): Promise<Intake> {
   const dataset = await cluster.get("Dataset", key);
   if (!dataset) {
-    throw new StalledError("DatasetNotFound", `spec.dataset.datasetRef names Dataset ${key}, which does not exist`);
+    throw new StalledError(
+      "DatasetNotFound",
+      `spec.dataset.datasetRef names Dataset ${key}, which does not exist`,
+    );
   }
   const condition = (type: string) => dataset.status?.conditions?.find((one) => one.type === type);
   const stalled = condition("Stalled");

@@ -1,14 +1,15 @@
 /** Dataset: bring the bytes, take them in once, say what is in them. */
+
+import type { Clock } from "../agent/journal.ts";
 import type { Dataset, DatasetStatus } from "../api/dataset.ts";
 import { Profile } from "../api/profile.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Result } from "../engine/controller.ts";
 import { StalledError, WaitingError } from "../engine/errors.ts";
 import { encode } from "../evaluation/context.ts";
-import type { Clock } from "../agent/journal.ts";
 import { type Executor, PlatformError } from "../sandbox/executor.ts";
 import type { ArtifactStore } from "../storage/artifact-store.ts";
-import { type Situation, conditions, summary } from "./conditions.ts";
+import { conditions, type Situation, summary } from "./conditions.ts";
 import type { BringSource } from "./dataset-source.ts";
 
 export type DatasetReconciler = {
@@ -20,7 +21,9 @@ export type DatasetReconciler = {
 };
 
 /** Where the parts of a data set lie in the store. */
-export function datasetKeys(dataset: Dataset): Record<"source" | "canonical" | "profile" | "preview" | "outcome", string> {
+export function datasetKeys(
+  dataset: Dataset,
+): Record<"source" | "canonical" | "profile" | "preview" | "outcome", string> {
   const uid = (dataset.metadata.uid ?? "").replaceAll("-", "").slice(0, 8);
   const prefix = `datasets/${dataset.metadata.namespace ?? "default"}/${dataset.metadata.name}-${uid}`;
   return {
@@ -64,7 +67,9 @@ export async function reconcileDataset(operator: DatasetReconciler, key: string)
 /** Terminal states are sticky: the source is immutable. */
 function isOver(dataset: Dataset): boolean {
   return Boolean(
-    dataset.status?.conditions?.some(({ type, status }) => (type === "Ready" || type === "Stalled") && status === "True"),
+    dataset.status?.conditions?.some(
+      ({ type, status }) => (type === "Ready" || type === "Stalled") && status === "True",
+    ),
   );
 }
 

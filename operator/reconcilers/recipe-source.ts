@@ -1,5 +1,5 @@
 /** Another job's published recipe, for `spec.recipeFrom`. */
-import { Journal, candidates, find } from "../agent/journal.ts";
+import { candidates, find, Journal } from "../agent/journal.ts";
 import type { Recipe } from "../api/journal.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { StalledError, WaitingError } from "../engine/errors.ts";
@@ -14,7 +14,11 @@ export function recipesOf(cluster: Cluster, store: ArtifactStore): Recipes {
   return async ({ job }) => {
     const key = `${job.metadata.namespace ?? "default"}/${job.spec.recipeFrom}`;
     const from = await cluster.get("TrainingJob", key);
-    if (!from) throw new StalledError("RecipeNotFound", `spec.recipeFrom names TrainingJob ${key}, which does not exist`);
+    if (!from)
+      throw new StalledError(
+        "RecipeNotFound",
+        `spec.recipeFrom names TrainingJob ${key}, which does not exist`,
+      );
     const journal = await Journal.load(store, journalPrefix(from), { now: () => 0 }, 0);
     const published = find(journal.entries, "ModelPublished");
     const candidate = candidates(journal.entries).find(({ number }) => number === published?.candidate);
@@ -22,7 +26,10 @@ export function recipesOf(cluster: Cluster, store: ArtifactStore): Recipes {
       return { recipe: candidate.recipe, name: candidate.name, description: candidate.description };
     }
     if (find(journal.entries, "JobFinished")) {
-      throw new StalledError("RecipeNotPublished", `TrainingJob ${key} ended without a model, so it has no recipe to train`);
+      throw new StalledError(
+        "RecipeNotPublished",
+        `TrainingJob ${key} ended without a model, so it has no recipe to train`,
+      );
     }
     throw new WaitingError("RecipeNotReady", `waiting for TrainingJob ${key} to publish its recipe`);
   };

@@ -20,7 +20,12 @@ export const executePythonFile: Tool<z.infer<typeof Arguments>> = {
   async run({ arguments: { path, args }, context, workspace, label, secondsLeft }) {
     if (!workspace.files.some((file) => file.path === path)) {
       const paths = workspace.files.map((file) => file.path).join(", ") || "none yet";
-      return { response: { ok: false, error: `there is no ${path} in the workspace; files: ${paths}. Write it first with write_python_file` } };
+      return {
+        response: {
+          ok: false,
+          error: `there is no ${path} in the workspace; files: ${paths}. Write it first with write_python_file`,
+        },
+      };
     }
     const limits = sandboxLimits(context, secondsLeft);
     const outcome = await execute(context, {
@@ -54,7 +59,9 @@ function executeResult(outcome: Outcome, limitSeconds: number): ExecuteResult {
     peakMemoryMb: Math.round(outcome.peakMemoryBytes / 1024 ** 2),
     output: outcome.output,
     ...(outcome.traceback === undefined ? {} : { traceback: outcome.traceback }),
-    ...(outcome.ended === "Completed" ? {} : { error: `the program ${explain(outcome)}${advice(outcome, limitSeconds)}` }),
+    ...(outcome.ended === "Completed"
+      ? {}
+      : { error: `the program ${explain(outcome)}${advice(outcome, limitSeconds)}` }),
     ...(outcome.notKept?.length ? { notKept: outcome.notKept } : {}),
   };
 }

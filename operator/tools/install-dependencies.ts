@@ -8,7 +8,9 @@ const Arguments = z.strictObject({
     .array(z.string().min(1).max(200))
     .min(1)
     .max(30)
-    .describe("Names from the package index, with versions where they matter, such as lightgbm or xgboost==3.0.5."),
+    .describe(
+      "Names from the package index, with versions where they matter, such as lightgbm or xgboost==3.0.5.",
+    ),
 });
 
 /** Resolves and locks the packages asked for so far, with these, on top of the base environment. Wheels only. */
@@ -22,7 +24,12 @@ export const installDependencies: Tool<z.infer<typeof Arguments>> = {
     const requested = [...new Set([...workspace.requested, ...packages.map((name) => name.trim())])].sort();
     const outcome = await install(context, label, requested);
     if (outcome.environment === undefined) {
-      return { response: { ok: false, error: outcome.refusal?.message ?? "installing failed" } satisfies InstallResult };
+      return {
+        response: {
+          ok: false,
+          error: outcome.refusal?.message ?? "installing failed",
+        } satisfies InstallResult,
+      };
     }
     const installed = outcome.packages ?? [];
     return {

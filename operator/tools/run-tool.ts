@@ -58,13 +58,27 @@ async function effectOf(
 ): Promise<ToolEffect> {
   if (!tool) {
     const names = TOOLS.map(({ name }) => name).join(", ");
-    return { response: { ok: false, error: `there is no tool ${call.name.slice(0, 64)}; the tools are ${names}` } };
+    return {
+      response: { ok: false, error: `there is no tool ${call.name.slice(0, 64)}; the tools are ${names}` },
+    };
   }
   const parsed = tool.schema.safeParse(call.args);
   if (!parsed.success) {
-    return { response: { ok: false, error: `the arguments of ${tool.name} are wrong: ${z.prettifyError(parsed.error).slice(0, 1500)}` } };
+    return {
+      response: {
+        ok: false,
+        error: `the arguments of ${tool.name} are wrong: ${z.prettifyError(parsed.error).slice(0, 1500)}`,
+      },
+    };
   }
-  return tool.run({ arguments: parsed.data, context, workspace, label: `s${step}c${index}`, step, secondsLeft });
+  return tool.run({
+    arguments: parsed.data,
+    context,
+    workspace,
+    label: `s${step}c${index}`,
+    step,
+    secondsLeft,
+  });
 }
 
 /** Names the call by all that its result depends on. */
@@ -84,5 +98,10 @@ function repeatedOf(
 ): ToolEffect | undefined {
   const last = entries.findLast((entry) => entry.type === "ToolFinished" && entry.name === tool?.name);
   if (last?.type !== "ToolFinished" || last.digest !== digest) return undefined;
-  return { response: { ...last.response, repeated: "the same call as before, on the same files: it was not run again" } };
+  return {
+    response: {
+      ...last.response,
+      repeated: "the same call as before, on the same files: it was not run again",
+    },
+  };
 }

@@ -1,14 +1,17 @@
 import { z } from "zod";
-import type { Candidate } from "../api/journal.ts";
-import { RecipeError, nextCandidateNumber, verify } from "../evaluation/verify.ts";
 import { bestCandidate } from "../agent/journal.ts";
+import type { Candidate } from "../api/journal.ts";
 import { compareScores } from "../api/metrics.ts";
+import { nextCandidateNumber, RecipeError, verify } from "../evaluation/verify.ts";
 import type { SaveResult } from "./results.ts";
 import type { Tool } from "./tool.ts";
 
 const Arguments = z.strictObject({
   name: z.string().min(1).max(128).describe("A short name for people."),
-  description: z.string().max(1024).describe("What the model is and how it was made, in one or two sentences."),
+  description: z
+    .string()
+    .max(1024)
+    .describe("What the model is and how it was made, in one or two sentences."),
   entry: z.string().min(1).max(255).describe("The recipe's entry script, such as train.py."),
   claimed_score: z.number().optional().describe("The score you expect of the job's metric."),
   input_schema: z
@@ -24,7 +27,14 @@ export const saveModelSettings: Tool<z.infer<typeof Arguments>> = {
     "Declares a candidate: the operator runs the entry script in a clean workspace (your Python files, data/train.csv, data/task.json), loads trained_model.joblib in a fresh process, tries it on odd rows, and scores it on rows you cannot see. Returns the verified score, or the stage that failed and why.",
   schema: Arguments,
   dependsOn: ["files", "environment"],
-  async run({ arguments: { name, description, entry, claimed_score }, context, workspace, label, step, secondsLeft }) {
+  async run({
+    arguments: { name, description, entry, claimed_score },
+    context,
+    workspace,
+    label,
+    step,
+    secondsLeft,
+  }) {
     const recipe = { files: [...workspace.files], entry, environment: workspace.environment };
     try {
       const verification = await verify(context, label, recipe, secondsLeft);
@@ -49,8 +59,7 @@ export const saveModelSettings: Tool<z.infer<typeof Arguments>> = {
 function saved(candidate: Candidate, previous: Candidate | undefined): SaveResult {
   const { verified } = candidate;
   const versus = verified.versus.at(0);
-  const best =
-    !previous || compareScores(verified.metric, verified.score, previous.verified.score) > 0;
+  const best = !previous || compareScores(verified.metric, verified.score, previous.verified.score) > 0;
   return {
     ok: true,
     candidate: candidate.number,

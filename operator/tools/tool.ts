@@ -5,7 +5,10 @@ import type { EntryOf } from "../api/journal.ts";
 import type { JobContext } from "../evaluation/context.ts";
 
 /** What a call comes to: the response for the model, and what it changed. */
-export type ToolEffect = Pick<EntryOf<"ToolFinished">, "response" | "file" | "workspace" | "environment" | "candidate">;
+export type ToolEffect = Pick<
+  EntryOf<"ToolFinished">,
+  "response" | "file" | "workspace" | "environment" | "candidate"
+>;
 
 export type ToolCall<Arguments> = {
   readonly arguments: Arguments;

@@ -6,7 +6,11 @@ import type { Tool } from "./tool.ts";
 const MAX_FILES = 100;
 
 const Arguments = z.strictObject({
-  path: z.string().min(1).max(255).describe("Relative to the workspace, ending in .py, such as train.py or features/dates.py."),
+  path: z
+    .string()
+    .min(1)
+    .max(255)
+    .describe("Relative to the workspace, ending in .py, such as train.py or features/dates.py."),
   content: z.string().max(200_000).describe("The whole file."),
 });
 
@@ -24,7 +28,8 @@ const SyntaxProblem = z.object({ message: z.string(), line: z.int().nullable(), 
 /** Writes a file of the recipe. It stays inside the workspace; a syntax error comes back at once and nothing is written. */
 export const writePythonFile: Tool<z.infer<typeof Arguments>> = {
   name: "write_python_file",
-  description: "Writes a Python file into the workspace, replacing what was there. Syntax errors are reported and nothing is written.",
+  description:
+    "Writes a Python file into the workspace, replacing what was there. Syntax errors are reported and nothing is written.",
   schema: Arguments,
   dependsOn: [],
   async run({ arguments: { path, content }, context, workspace, label }) {
@@ -38,7 +43,13 @@ export const writePythonFile: Tool<z.infer<typeof Arguments>> = {
     await context.store.put(key, encode(content));
     const outcome = await execute(context, {
       kind: "Sandboxed",
-      ...named(context, label, { seconds: 20, cpus: 1, memoryBytes: 512 * 1024 ** 2, diskBytes: 16 * 1024 ** 2, processes: 4 }),
+      ...named(context, label, {
+        seconds: 20,
+        cpus: 1,
+        memoryBytes: 512 * 1024 ** 2,
+        diskBytes: 16 * 1024 ** 2,
+        processes: 4,
+      }),
       command: ["-c", CHECK, path],
       environment: workspace.environment,
       inputs: { [path]: key },

@@ -1,0 +1,1 @@
+"""Trusted Python of AutoAI, and the supervisor of what is not trusted."""

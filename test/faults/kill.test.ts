@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { MemoryCluster } from "../../operator/cluster/memory.ts";
 import type { ArtifactStore } from "../../operator/storage/artifact-store.ts";
 import { MemoryStore } from "../../operator/storage/memory-store.ts";
-import { FIXED, type Gate, type World, runEmbedded, worldOfFiles } from "./run-embedded.ts";
+import { FIXED, type Gate, runEmbedded, type World, worldOfFiles } from "./run-embedded.ts";
 
 const PREFIX = "jobs/default/churn-0b5e2a1c/journal";
 
@@ -79,7 +79,9 @@ describe("an operator that dies and is started again", () => {
         runEmbedded(world, deadlyGate(at, resolve)).then(resolve, reject);
       });
       await runEmbedded(world, () => undefined);
-      expect(journalOf(await everything(world.store)), `stopped at await ${at}`).toEqual(journalOf(undisturbed));
+      expect(journalOf(await everything(world.store)), `stopped at await ${at}`).toEqual(
+        journalOf(undisturbed),
+      );
       expect(repeated(world.lines).length, `stopped at await ${at}`).toBeLessThanOrEqual(IN_FLIGHT);
     }
   }, 900_000);

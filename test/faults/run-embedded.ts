@@ -8,8 +8,8 @@ import { Controller } from "../../operator/engine/controller.ts";
 import type { LanguageModel, LlmReply } from "../../operator/llm/language-model.ts";
 import { datasetsOf } from "../../operator/reconcilers/dataset-source.ts";
 import { recipesOf } from "../../operator/reconcilers/recipe-source.ts";
-import { writeReport } from "../../operator/reconcilers/trainingjob/report.ts";
 import { reconcileTrainingJob } from "../../operator/reconcilers/trainingjob/reconcile.ts";
+import { writeReport } from "../../operator/reconcilers/trainingjob/report.ts";
 import type { ArtifactStore } from "../../operator/storage/artifact-store.ts";
 import { FileStore } from "../../operator/storage/file-store.ts";
 import { InstantExecutor } from "../fakes/instant-executor.ts";
@@ -28,7 +28,16 @@ export type World = {
   readonly diary: (line: string) => void;
 };
 
-const EFFECTS: ReadonlySet<string> = new Set(["put", "create", "deletePrefix", "updateStatus", "event", "ensure", "cancel", "reply"]);
+const EFFECTS: ReadonlySet<string> = new Set([
+  "put",
+  "create",
+  "deletePrefix",
+  "updateStatus",
+  "event",
+  "ensure",
+  "cancel",
+  "reply",
+]);
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");
 
@@ -54,7 +63,12 @@ const REPLIES: readonly (readonly { name: string; args: unknown }[])[] = [
     { name: "write_python_file", args: { path: "train.py", content: "print(1)\n" } },
     { name: "execute_python_file", args: { path: "train.py" } },
   ],
-  [{ name: "save_model_settings", args: { name: "model", description: "d", entry: "train.py", claimed_score: 0.9 } }],
+  [
+    {
+      name: "save_model_settings",
+      args: { name: "model", description: "d", entry: "train.py", claimed_score: 0.9 },
+    },
+  ],
   [],
 ];
 
@@ -68,7 +82,10 @@ export function worldOfFiles(folder: string): World {
 }
 
 /** Runs the job until it is over. What was begun in this world before goes on. */
-export async function runEmbedded({ store: outerStore, cluster: memory, diary }: World, gate: Gate): Promise<void> {
+export async function runEmbedded(
+  { store: outerStore, cluster: memory, diary }: World,
+  gate: Gate,
+): Promise<void> {
   const store = gated(outerStore, gate);
   const cluster = gated(memory, gate);
   const executor = gated(
@@ -89,7 +106,7 @@ export async function runEmbedded({ store: outerStore, cluster: memory, diary }:
     }),
     recipes: recipesOf(cluster, store),
     languageModels: () => Promise.resolve(model),
-    renderReport: writeReport,
+    writeReport,
   };
   const failures: unknown[] = [];
   const controller: Controller = new Controller({
@@ -132,7 +149,11 @@ function gated<T extends object>(target: T, gate: Gate): T {
       if (typeof value !== "function") return value;
       return (...args: unknown[]) => {
         if (SYNCHRONOUS.has(String(property))) return Reflect.apply(value, object, args) as unknown;
-        return throughGate(gate, EFFECTS.has(String(property)), () => Reflect.apply(value, object, args) as unknown);
+        return throughGate(
+          gate,
+          EFFECTS.has(String(property)),
+          () => Reflect.apply(value, object, args) as unknown,
+        );
       };
     },
   });

@@ -6,14 +6,22 @@ import type { Candidate, JournalDraft, Recipe } from "../../api/journal.ts";
 import { METRICS } from "../../api/metrics.ts";
 import { Profile, SplitResult } from "../../api/profile.ts";
 import { StalledError, WaitingError } from "../../engine/errors.ts";
-import { type JobContext, dataKey, encode, jobPrefix, quantity, readJson, sha256 } from "../../evaluation/context.ts";
+import {
+  dataKey,
+  encode,
+  type JobContext,
+  jobPrefix,
+  quantity,
+  readJson,
+  sha256,
+} from "../../evaluation/context.ts";
 import { prepare } from "../../evaluation/prepare.ts";
 import { publish } from "../../evaluation/publish.ts";
-import { RecipeError, nextCandidateNumber, verify } from "../../evaluation/verify.ts";
+import { nextCandidateNumber, RecipeError, verify } from "../../evaluation/verify.ts";
 import { fitHistory } from "../../llm/history.ts";
 import type { Briefing, LanguageModel } from "../../llm/language-model.ts";
 import { LlmRefusedError, LlmUnavailableError } from "../../llm/language-model.ts";
-import { TOOL_DECLARATIONS, runTool } from "../../tools/run-tool.ts";
+import { runTool, TOOL_DECLARATIONS } from "../../tools/run-tool.ts";
 import type { Datasets } from "../dataset-source.ts";
 import type { Recipes } from "../recipe-source.ts";
 
@@ -24,7 +32,6 @@ export type Actors = {
   readonly datasets: Datasets;
   readonly recipes: Recipes;
   readonly languageModels: LanguageModels;
-  readonly renderReport: (context: JobContext) => Promise<void>;
 };
 
 /** Longest that one reply may take. */
@@ -33,7 +40,11 @@ const REPLY_SECONDS = 300;
 const MAX_PROMPT_CHARACTERS = 240_000;
 
 /** The entry that the action comes to; undefined where it was the last. Throws WaitingError while it is under way. */
-export async function perform(context: JobContext, action: Action, actors: Actors): Promise<JournalDraft | undefined> {
+export async function perform(
+  context: JobContext,
+  action: Action,
+  actors: Actors,
+): Promise<JournalDraft | undefined> {
   switch (action.type) {
     case "Prepare":
       return prepare(context, actors.datasets(context));
@@ -55,7 +66,6 @@ export async function perform(context: JobContext, action: Action, actors: Actor
     case "Publish":
       return publish(context, action.candidate);
     case "Finish":
-      if (action.state === "READY") await actors.renderReport(context);
       return { type: "JobFinished", state: action.state, reason: action.reason, message: action.message };
     case "None":
       return undefined;
@@ -105,7 +115,9 @@ async function verifyAs(
   context: JobContext,
   label: string,
   recipe: Recipe,
-  what: Pick<Candidate, "step" | "name" | "description"> & { origin: "PriorBaseline" | "BoostingBaseline" | "Recipe" },
+  what: Pick<Candidate, "step" | "name" | "description"> & {
+    origin: "PriorBaseline" | "BoostingBaseline" | "Recipe";
+  },
 ): Promise<JournalDraft> {
   try {
     const verification = await verify(context, label, recipe, secondsLeft(context));

@@ -1,12 +1,13 @@
 /** TrainingJob: get, read the journal, take the next action, write the status. */
-import { Journal, JournalConflictError, find } from "../../agent/journal.ts";
+
 import type { Clock } from "../../agent/journal.ts";
+import { find, Journal, JournalConflictError } from "../../agent/journal.ts";
 import { type Action, nextAction } from "../../agent/next-action.ts";
 import type { TrainingJob } from "../../api/trainingjob.ts";
 import { type Cluster, ConflictError } from "../../cluster/cluster.ts";
 import type { Result } from "../../engine/controller.ts";
 import { StalledError, WaitingError } from "../../engine/errors.ts";
-import { type JobContext, journalPrefix, ownerKey } from "../../evaluation/context.ts";
+import { type JobContext, journalPrefix, ownerKey, reportKey } from "../../evaluation/context.ts";
 import { type Executor, PlatformError } from "../../sandbox/executor.ts";
 import type { ArtifactStore } from "../../storage/artifact-store.ts";
 import type { Situation } from "../conditions.ts";
@@ -22,6 +23,8 @@ export type TrainingJobReconciler = Actors & {
   readonly startedAt: number;
   readonly baselines: JobContext["baselines"];
   readonly version: string;
+  /** Writes the report of a READY job; may be called again. */
+  readonly writeReport: (context: JobContext) => Promise<void>;
 };
 
 /** Reasons that no change of the cluster mends: the job is over. All other stalls go on when their cause is gone. */
@@ -45,10 +48,6 @@ export async function reconcileTrainingJob(operator: TrainingJobReconciler, key:
     return {};
   }
   const journal = await Journal.load(operator.store, journalPrefix(job), operator.clock, operator.startedAt);
-  if (find(journal.entries, "JobFinished")) return finished(operator, job, journal);
-  if (job.spec.suspend) return suspended(operator, job, journal);
-
-  const action = nextAction(job.spec, journal.entries, journal.elapsedSeconds());
   const context: JobContext = {
     job,
     journal,
@@ -57,29 +56,34 @@ export async function reconcileTrainingJob(operator: TrainingJobReconciler, key:
     baselines: operator.baselines,
     version: operator.version,
   };
+  if (find(journal.entries, "JobFinished")) return finished(operator, context);
+  if (job.spec.suspend) return suspended(operator, job, journal);
+
+  const action = nextAction(job.spec, journal.entries, journal.elapsedSeconds());
   try {
     const draft = await perform(context, action, operator);
     if (draft) await journal.append(draft);
     const following = nextAction(job.spec, journal.entries, journal.elapsedSeconds());
-    if (following.type === "None") return finished(operator, job, journal);
+    if (following.type === "None") return finished(operator, context);
     await patch(operator, job, journal, inProgress(following), activityOf(following));
     return { requeueAfterSeconds: 0 };
   } catch (error) {
-    return settle(operator, job, journal, action, error);
+    return settle(operator, context, action, error);
   }
 }
 
 /** Turns what was thrown into a condition and a time to come back. */
 async function settle(
   operator: TrainingJobReconciler,
-  job: TrainingJob,
-  journal: Journal,
+  context: JobContext,
   action: Action,
   error: unknown,
 ): Promise<Result> {
+  const { job, journal } = context;
   const activity = activityOf(action);
   // Someone else was faster: read again.
-  if (error instanceof JournalConflictError || error instanceof ConflictError) return { requeueAfterSeconds: 0 };
+  if (error instanceof JournalConflictError || error instanceof ConflictError)
+    return { requeueAfterSeconds: 0 };
   if (error instanceof WaitingError) {
     const waitsForCode = error.reason === "Executing";
     if (!waitsForCode) await operator.cluster.event(job, "Warning", error.reason, error.message);
@@ -87,7 +91,9 @@ async function settle(
       operator,
       job,
       journal,
-      waitsForCode ? inProgress(action) : { type: "InProgress", reason: error.reason, message: error.message },
+      waitsForCode
+        ? inProgress(action)
+        : { type: "InProgress", reason: error.reason, message: error.message },
       activity,
     );
     return { requeueAfterSeconds: error.requeueAfterSeconds };
@@ -101,27 +107,46 @@ async function settle(
         reason: error.reason.slice(0, 64),
         message: error.message.slice(0, 2048),
       });
-      return finished(operator, job, journal);
+      return finished(operator, context);
     }
-    await patch(operator, job, journal, { type: "Stalled", reason: error.reason, message: error.message }, activity);
+    await patch(
+      operator,
+      job,
+      journal,
+      { type: "Stalled", reason: error.reason, message: error.message },
+      activity,
+    );
     return { requeueAfterSeconds: STALLED_SECONDS };
   }
   const reason = error instanceof PlatformError ? error.reason : "InternalError";
   const message = error instanceof Error ? error.message : String(error);
   await operator.cluster.event(job, "Warning", reason, message);
-  await patch(operator, job, journal, { type: "InProgress", reason, message: `${message}; trying again` }, activity);
+  await patch(
+    operator,
+    job,
+    journal,
+    { type: "InProgress", reason, message: `${message}; trying again` },
+    activity,
+  );
   throw error;
 }
 
-async function finished(operator: TrainingJobReconciler, job: TrainingJob, journal: Journal): Promise<Result> {
+async function finished(operator: TrainingJobReconciler, context: JobContext): Promise<Result> {
+  const { job, journal } = context;
   const end = find(journal.entries, "JobFinished");
   if (!end) throw new Error("a job that is not over was taken for finished");
   const type = end.state === "READY" ? "Ready" : "Stalled";
+  // Before the status says READY, so that who waits for that finds the report.
+  if (type === "Ready" && !(await operator.store.exists(reportKey(job)))) await operator.writeReport(context);
   await patch(operator, job, journal, { type, reason: end.reason, message: end.message }, "finished");
   return {};
 }
 
-async function suspended(operator: TrainingJobReconciler, job: TrainingJob, journal: Journal): Promise<Result> {
+async function suspended(
+  operator: TrainingJobReconciler,
+  job: TrainingJob,
+  journal: Journal,
+): Promise<Result> {
   await operator.executor.cancel(ownerKey(job));
   const situation: Situation = {
     type: "InProgress",

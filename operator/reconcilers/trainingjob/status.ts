@@ -5,7 +5,7 @@ import type { JournalEntry } from "../../api/journal.ts";
 import type { TrainingJob, TrainingJobStatus } from "../../api/trainingjob.ts";
 import { jobPrefix, reportKey } from "../../evaluation/context.ts";
 import type { ArtifactStore } from "../../storage/artifact-store.ts";
-import { type Facts, type Situation, conditions, summary } from "../conditions.ts";
+import { conditions, type Facts, type Situation, summary } from "../conditions.ts";
 
 export type StatusInput = {
   readonly job: TrainingJob;
@@ -18,7 +18,15 @@ export type StatusInput = {
   readonly uri: ArtifactStore["uri"];
 };
 
-export function statusOf({ job, entries, elapsedSeconds, situation, activity, now, uri }: StatusInput): TrainingJobStatus {
+export function statusOf({
+  job,
+  entries,
+  elapsedSeconds,
+  situation,
+  activity,
+  now,
+  uri,
+}: StatusInput): TrainingJobStatus {
   const finished = find(entries, "JobFinished");
   const published = find(entries, "ModelPublished");
   const best = bestCandidate(entries);
@@ -34,7 +42,11 @@ export function statusOf({ job, entries, elapsedSeconds, situation, activity, no
     ),
     startTime: job.status?.startTime ?? now,
     ...(finished ? { completionTime: finished.at } : {}),
-    progress: { step: stepsUsed(entries), maxSteps: job.spec.budget.maxSteps, activity: activity.slice(0, 256) },
+    progress: {
+      step: stepsUsed(entries),
+      maxSteps: job.spec.budget.maxSteps,
+      activity: activity.slice(0, 256),
+    },
     usage: {
       tokens: tokensUsed(entries),
       seconds: Math.round(finished?.elapsedSeconds ?? elapsedSeconds),
@@ -109,7 +121,9 @@ export function activityOf(action: Action): string {
     case "Prepare":
       return "preparing the data";
     case "VerifyBaseline":
-      return action.which === "PriorBaseline" ? "verifying the prior baseline" : "verifying the gradient-boosting baseline";
+      return action.which === "PriorBaseline"
+        ? "verifying the prior baseline"
+        : "verifying the gradient-boosting baseline";
     case "VerifyRecipe":
       return "verifying the recipe";
     case "Ask":
