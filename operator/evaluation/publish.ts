@@ -10,7 +10,7 @@ import { together } from "../engine/errors.ts";
 import { dataKey, executeTrusted, type JobContext, sandboxLimits } from "./context.ts";
 import { explainModel } from "./explain.ts";
 import { packageModel } from "./package.ts";
-import { fit, predict, predictionsKey, RecipeError, refusedAs, scoringOf } from "./verify.ts";
+import { fitRecipe, predict, predictionsKey, RecipeError, refusedAs, scoringOf } from "./verify.ts";
 
 /** A candidate, fitted on all rows but the final ones and scored on those. */
 export type FinalScore = {
