@@ -1,0 +1,46 @@
+/** Small data sets with a known truth, the same ones every time. */
+
+/** A seeded generator of numbers in [0, 1): mulberry32. */
+export function randomness(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+export function csv(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  return `${[header, ...rows].map((row) => row.join(",")).join("\n")}\n`;
+}
+
+/**
+ * One column decides, and lies in 3 of 10 rows: nothing can be right more often than 0.7 of the time. The others are
+ * noise, so that whoever looks closer sees less.
+ */
+export function mostlyTrue(rows: number, seed = 7): string {
+  const random = randomness(seed);
+  return csv(
+    ["signal", "noise_a", "noise_b", "colour", "answer"],
+    Array.from({ length: rows }, () => {
+      const signal = random() < 0.5 ? "low" : "high";
+      const truth = random() < 0.7 ? signal === "high" : signal === "low";
+      const colour = ["red", "green", "blue"][Math.floor(random() * 3)] ?? "red";
+      return [signal, random().toFixed(4), random().toFixed(4), colour, truth ? "yes" : "no"];
+    }),
+  );
+}
+
+/** Two numbers add up to the answer, but for some noise: a linear model is the right one. */
+export function linear(rows: number, seed = 11): string {
+  const random = randomness(seed);
+  return csv(
+    ["first", "second", "group", "answer"],
+    Array.from({ length: rows }, () => {
+      const [first, second] = [random() * 10 - 5, random() * 10 - 5];
+      const sum = first + second + (random() + random() + random() - 1.5) * 4;
+      return [first.toFixed(3), second.toFixed(3), `g${Math.floor(random() * 4)}`, sum > 0 ? "yes" : "no"];
+    }),
+  );
+}
