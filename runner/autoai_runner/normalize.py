@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from .intake.arrays import mask_array
 from .intake.blocks import BLOCK, LARGE_BLOCK, LongRowError, find_fault, read_blocks
 from .intake.canonical import CanonicalWriter
 from .intake.convert import convert
@@ -126,7 +127,7 @@ def write(
                     codes = encoded.indices.drop_null().to_numpy()
                     unfit[index] += int(np.bincount(codes, minlength=len(values))[misfits].sum())
                     wanted = max(0, EXAMPLES - len(examples[index]))
-                    examples[index] += values.filter(pa.array(misfits))[:wanted].to_pylist()
+                    examples[index] += values.filter(mask_array(misfits))[:wanted].to_pylist()
                 cells.append(text.take(encoded.indices))
             writer.add(cells, [plan.kind != "Text" for plan in plans])
     warnings = [

@@ -11,14 +11,13 @@ import pyarrow as pa
 
 from .convert import Converted, convert
 from .evidence import Plan
-from .fingerprint import Hashes, fingerprints
+from .fingerprint import EMPTY, Hashes, fingerprints, number_fingerprints
 from .notes import shown
 from .statistics import Moments, TextShape, ValueCounts
 
 NAMED_ID = re.compile(
     r"(?i:(^|[^a-z])(id|uuid|guid)$)|[a-z0-9](ID|Id|Uuid|UUID|Guid|GUID)$|(?i:^row[ _-]?(number|index)$)"
 )
-EMPTY = fingerprints(pa.array([""]))
 ENOUGH = 20
 """Fewer rows than this are too few to tell an identifier from a value."""
 
@@ -31,7 +30,7 @@ class ColumnScan:
         self.rows = self.missing = 0
         self.integers = True
         self.doubt = False
-        self.counts = ValueCounts(max_values, max_bytes)
+        self.counts = ValueCounts(max_values, max_bytes, numbers=plan.kind == "Number")
         self.moments = Moments()
         self.shape = TextShape()
 
@@ -47,7 +46,7 @@ class ColumnScan:
         codes = (indices.fill_null(len(values)) if indices.null_count else indices).to_numpy()
         counts = np.bincount(codes, minlength=len(values) + 1)[: len(values)].astype(np.int64)
         converted = self._convert(values)
-        hashes = np.append(fingerprints(converted.text), EMPTY)[codes]
+        hashes = np.append(fingerprints_of(converted), EMPTY)[codes]
         present, present_counts = converted.text, counts
         if present.null_count:
             known = present.is_valid().to_numpy(zero_copy_only=False)
@@ -62,7 +61,7 @@ class ColumnScan:
     def _add_cells(self, cells: pa.StringArray) -> tuple[pa.StringArray, Hashes]:
         converted = self._convert(cells)
         text = converted.text
-        hashes = fingerprints(text)
+        hashes = fingerprints_of(converted)
         self.missing += text.null_count
         if text.null_count:
             known = text.is_valid().to_numpy(zero_copy_only=False)
@@ -147,3 +146,10 @@ class ColumnScan:
         document["top"] = [{"value": shown(value), "count": count} for value, count in self.counts.top()]
         document["meanLength"] = self.shape.characters / self.present if self.present else 0.0
         return document
+
+
+def fingerprints_of(converted: Converted) -> Hashes:
+    """Cell by cell: of the value where it is a number, else of the text."""
+    if converted.numbers is not None:
+        return number_fingerprints(converted.numbers)
+    return fingerprints(converted.text)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .arrays import text_bytes
+from .arrays import mask_array, text_bytes
 from .blocks import MISSING
 from .dates import DateFormat, boolean, iso, read_dates
 from .evidence import Plan
@@ -124,7 +124,7 @@ def slow_numbers(cells: pa.StringArray, plan: Plan) -> Converted:
         fits = pc.or_(fits, styled)
     values = to_float(text)
     numbers = values.to_numpy(zero_copy_only=False)
-    finite = pa.array(np.isfinite(numbers))
+    finite = mask_array(np.isfinite(numbers))
     # Infinity fits no number that a model can use; it is missing, and the evidence warns of it.
     text = only(text, finite)
     numbers = np.where(np.isfinite(numbers), numbers, np.nan)

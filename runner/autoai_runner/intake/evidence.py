@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .arrays import mask_array
 from .dates import ORDERS, DateFormat, boolean, read_dates
 from .notes import plural, quoted
 from .numbers import (
@@ -74,12 +75,12 @@ class Evidence:
         placeholder = boolean(pc.is_in(cells, pa.array(PLACEHOLDERS)))
         if placeholder.any():
             self.placeholders += int(counts[placeholder].sum())
-            remember(self.placeholder_texts, cells.filter(pa.array(placeholder)))
-            cells, counts = cells.filter(pa.array(~placeholder)), counts[~placeholder]
+            remember(self.placeholder_texts, cells.filter(mask_array(placeholder)))
+            cells, counts = cells.filter(mask_array(~placeholder)), counts[~placeholder]
         number = self._observe_numbers(cells, counts)
         date = self._observe_dates(cells, counts)
         stray = ~(number if self.any_number >= self.any_date else date)
-        remember(self.strays, cells.filter(pa.array(stray)))
+        remember(self.strays, cells.filter(mask_array(stray)))
         self.booleans += total(boolean(matches(cells, "(?i)^(true|false)$")), counts)
 
     def _observe_numbers(self, cells: pa.StringArray, counts: Counts) -> npt.NDArray[np.bool_]:
@@ -87,13 +88,13 @@ class Evidence:
         possible = boolean(matches(cells, NUMBER_START))
         if not possible.any():
             return any_number
-        cells, counts = cells.filter(pa.array(possible)), counts[possible]
+        cells, counts = cells.filter(mask_array(possible)), counts[possible]
         plain, integer = boolean(matches(cells, PLAIN)), boolean(matches(cells, INTEGER))
         not_finite = boolean(matches(cells, NOT_FINITE))
         if integer.any():
-            self._observe_integers(cells.filter(pa.array(integer)), counts[integer])
+            self._observe_integers(cells.filter(mask_array(integer)), counts[integer])
         if not integer.all() and plain.any():
-            values = to_float(cells.filter(pa.array(plain))).to_numpy()
+            values = to_float(cells.filter(mask_array(plain))).to_numpy()
             not_finite[np.flatnonzero(plain)[~np.isfinite(values)]] = True
             not_finite &= ~integer  # Too large for a double, but a code rather than a quantity.
         self.numbers += total(plain, counts)
@@ -104,7 +105,7 @@ class Evidence:
             sure = not_finite | (plain if style.decimal == "." else integer)
             fits = sure.copy()
             if not sure.all():
-                fits[~sure] = boolean(matches(cells.filter(pa.array(~sure)), style.pattern))
+                fits[~sure] = boolean(matches(cells.filter(mask_array(~sure)), style.pattern))
             self.styles[name] += total(fits, counts)
             found |= fits
         self.any_number += total(found, counts)
@@ -117,7 +118,7 @@ class Evidence:
         self.leading_zeros += total(zeros, counts)
         long = boolean(pc.greater(pc.binary_length(cells), 15))
         if long.any():
-            texts = safe_digits(cells.filter(pa.array(long)))
+            texts = safe_digits(cells.filter(mask_array(long)))
             unsafe = np.array([abs(int(text)) > MAX_SAFE for text in texts])
             self.unsafe += int(counts[long][unsafe].sum())
 
@@ -127,7 +128,7 @@ class Evidence:
         possible = boolean(pc.match_substring_regex(cells, r"^\S{1,9}[-/. ]\S{1,4}[-/., ]+\d{1,4}"))
         if not possible.any():
             return any_date
-        cells, counts = cells.filter(pa.array(possible)), counts[possible]
+        cells, counts = cells.filter(mask_array(possible)), counts[possible]
         found = np.zeros(len(cells), dtype=bool)
         for order in ORDERS:
             dates = read_dates(cells, order)

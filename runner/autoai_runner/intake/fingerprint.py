@@ -90,6 +90,16 @@ def fingerprints(cells: pa.StringArray) -> Hashes:
     return mix(hashes)
 
 
+def number_fingerprints(values: npt.NDArray[np.float64]) -> Hashes:
+    """One hash a number, whatever way it is written; that of the empty text where NaN."""
+    hashes = mix((values + 0.0).view(np.uint64))  # Adding 0.0 makes -0.0 0.0.
+    hashes[np.isnan(values)] = EMPTY
+    return hashes
+
+
+EMPTY = fingerprints(pa.array([""]))[0]
+
+
 class DistinctSketch:
     """Counts distinct hashes: exactly up to `size`, then estimated from the `size` smallest.
 
@@ -110,14 +120,15 @@ class DistinctSketch:
         if not self.exact:
             hashes = hashes[hashes < self._limit]
         if len(hashes):
-            self._pending.append(hashes)
+            # Sorted runs, which the merge makes use of; here this is done on whichever thread calls.
+            self._pending.append(np.sort(hashes))
             self._pending_count += len(hashes)
             if self._pending_count > self.size:
                 self._merge()
 
     def _merge(self) -> None:
         kept = np.concatenate([self._kept, *self._pending])
-        kept.sort()
+        kept.sort(kind="stable")
         if len(kept):
             kept = kept[np.append(True, kept[1:] != kept[:-1])]
         self._pending, self._pending_count = [], 0

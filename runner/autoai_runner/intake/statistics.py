@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .arrays import is_ascii, text_bytes
-from .fingerprint import DistinctSketch, Hashes, fingerprints
+from .fingerprint import DistinctSketch, Hashes, fingerprints, number_fingerprints
 
 Counts = npt.NDArray[np.int64]
 SKETCH = 8192
@@ -20,11 +20,13 @@ TOP = 10
 class ValueCounts:
     """How often each value occurs: exactly while there are few, then an estimate of how many there are.
 
+    Texts are compared while counts are exact; `numbers` by their value where they are estimated.
     After the switch only the values that were frequent by then are counted on.
     """
 
-    def __init__(self, max_values: int, max_bytes: int) -> None:
+    def __init__(self, max_values: int, max_bytes: int, *, numbers: bool = False) -> None:
         self.max_values, self.max_bytes = max_values, max_bytes
+        self.numbers = numbers
         self.exact = True
         self._values: list[pa.StringArray] = []
         self._counts: list[Counts] = []
@@ -62,11 +64,14 @@ class ValueCounts:
     def _estimate(self) -> None:
         values, counts = self._values[0], self._counts[0]
         self.exact = False
-        self._sketch.add(fingerprints(values))
+        floats = pc.cast(values, pa.float64()).to_numpy() if self.numbers else None
+        self._sketch.add(fingerprints(values) if floats is None else number_fingerprints(floats))
         order = np.argsort(-counts, kind="stable")[:TOP]
         frequent = order[counts[order] >= max(3, self._seen // 1000)]
         # Copies, so that the many others are let go.
-        self._values = [pa.array(values.take(pa.array(frequent)).to_pylist(), type=pa.string())]
+        self._values = [
+            pa.array(values.take(pa.array(frequent.tolist(), pa.int64())).to_pylist(), type=pa.string())
+        ]
         self._counts = [counts[frequent].copy()]
         self._bytes = self._entries = 0
 
@@ -86,12 +91,12 @@ class ValueCounts:
         if len(values) > TOP:
             least = np.partition(counts, -TOP)[-TOP]
             keep = np.flatnonzero(counts >= least)
-            values, counts = values.take(pa.array(keep)), counts[keep]
+            values, counts = values.take(pa.array(keep.tolist(), pa.int64())), counts[keep]
             if len(values) > 1000:  # All alike: sorting them by text is work for nothing.
                 above = np.flatnonzero(counts > least)
                 rest = np.flatnonzero(counts == least)[: 1000 - len(above)]
                 keep = np.concatenate([above, rest])
-                values, counts = values.take(pa.array(keep)), counts[keep]
+                values, counts = values.take(pa.array(keep.tolist(), pa.int64())), counts[keep]
         pairs = zip(values.to_pylist(), counts.tolist(), strict=True)
         return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:TOP]
 
