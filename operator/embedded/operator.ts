@@ -45,7 +45,7 @@ export function embeddedExecutor(
     python: installation.python,
     runnerDir: installation.runner,
     uv: installation.uv,
-    concurrency: availableParallelism(),
+    cpus: availableParallelism(),
     allowUnsandboxed: options.allowUnsandboxed,
     log: () => undefined,
     onFinished,

@@ -185,7 +185,8 @@ export async function predict(
 ): Promise<void> {
   const outcome = await execute(context, {
     kind: "Sandboxed",
-    ...named(context, `${label}-${name}`, limits),
+    // On one core: predicting is little work, and several go on side by side.
+    ...named(context, `${label}-${name}`, { ...limits, cpus: 1 }),
     command: [
       "@predict",
       "--model",

@@ -9,7 +9,7 @@ import type { SandboxedExecution } from "./executor.ts";
 let bench: Bench;
 let finished: string[] = [];
 beforeAll(() => {
-  bench = openBench({ concurrency: 1, onFinished: (owner) => finished.push(owner) });
+  bench = openBench({ cpus: 1, onFinished: (owner) => finished.push(owner) });
 });
 afterAll(() => bench.close());
 

@@ -2,6 +2,7 @@
 import { join, resolve } from "node:path";
 import type { FileStore } from "../storage/file-store.ts";
 import { type Bubblewrap, probe } from "./bubblewrap.ts";
+import { Cores } from "./cores.ts";
 import { Environments } from "./environments.ts";
 import { type Execution, type Executor, type InstallExecution, Outcome, PlatformError } from "./executor.ts";
 import { askPython, compileRunner, type PythonFacts } from "./python.ts";
@@ -18,8 +19,8 @@ export type ProcessExecutorOptions = {
   /** Directory that holds autoai_runner and environment.txt. */
   readonly runnerDir: string;
   readonly uv: string;
-  /** Executions at a time. */
-  readonly concurrency?: number;
+  /** Cores of this machine to use at a time; an execution takes as many as its limits say. 2 by default. */
+  readonly cpus?: number;
   /** Whether generated code may run where no sandbox can be made. */
   readonly allowUnsandboxed: boolean;
   /** Called when an execution is over, well or badly, with the resource to wake. */
@@ -44,14 +45,13 @@ export class ProcessExecutor implements Executor {
   readonly #temporary: TemporaryDirectories;
   readonly #running = new Map<string, Running>();
   readonly #failed = new Map<string, unknown>();
-  readonly #waiting: (() => void)[] = [];
-  #free: number;
+  readonly #cores: Cores;
   #host: Promise<Host> | undefined;
 
   constructor(options: ProcessExecutorOptions) {
     this.#options = { ...options, home: resolve(options.home), runnerDir: resolve(options.runnerDir) };
     this.#temporary = new TemporaryDirectories(join(this.#options.home, "tmp"));
-    this.#free = options.concurrency ?? 2;
+    this.#cores = new Cores(options.cpus ?? 2);
   }
 
   async ensure(execution: Execution): Promise<Outcome | undefined> {
@@ -94,7 +94,8 @@ export class ProcessExecutor implements Executor {
   }
 
   async #run(execution: Execution, signal: AbortSignal): Promise<void> {
-    await this.#slot();
+    // Side by side, two programs of two threads on two cores wait for each other's threads, and take many times as long.
+    const giveBack = await this.#cores.take(execution.kind === "Sandboxed" ? execution.limits.cpus : 1);
     try {
       signal.throwIfAborted();
       // It may have ended between a caller's look at the store and now.
@@ -113,14 +114,8 @@ export class ProcessExecutor implements Executor {
         seconds: Math.round(performance.now() - start) / 1000,
       });
     } finally {
-      this.#free++;
-      this.#waiting.shift()?.();
+      giveBack();
     }
-  }
-
-  async #slot(): Promise<void> {
-    while (this.#free <= 0) await new Promise<void>((go) => this.#waiting.push(go));
-    this.#free--;
   }
 
   async #execute(execution: Execution, signal: AbortSignal): Promise<Outcome> {

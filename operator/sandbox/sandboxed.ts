@@ -132,6 +132,8 @@ function variables(cpus: number, root: string, environment: string): Record<stri
     PYTHONHASHSEED: "0",
     PYTHONUNBUFFERED: "1",
     PYTHONDONTWRITEBYTECODE: "1",
+    // Threads that wait give way: machines are shared, and a spinning one holds up the one it waits for.
+    OMP_WAIT_POLICY: "PASSIVE",
     MPLBACKEND: "Agg",
     ...Object.fromEntries(
       [...pools, "LOKY_MAX_CPU_COUNT", "POLARS_MAX_THREADS"].map((name) => [name, threads]),
