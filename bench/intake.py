@@ -1,7 +1,7 @@
 """Intake of a 100 MB CSV beside `pandas.read_csv` of the same file: seconds and peak memory.
 
-Run by `make bench-intake`. Each round runs both once, each in a fresh process and alternating in order; the peak is
-the process's own, as the kernel counted it. Writes bench/results/intake.json and intake.md.
+Run by `make bench-intake`. Each round runs both once, each in a fresh process and alternating in order; the
+peak is the process's own, as the kernel counted it. Writes bench/results/intake.json and intake.md.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
 HEADER = "id,age,income,balance,city,segment,signup,active,score,comment,visits,churn\n"
 CITIES = ("London", "Paris", "São Paulo", "New York", "Zürich", "Tokyo", "Łódź", "Berlin")
-WORDS = "the quick brown fox jumps over lazy dog and then some more words appear here".split()
+WORDS = ("the", "quick", "brown", "fox", "jumps", "over", "lazy", "dog", "and", "then", "more", "words")
 
 # What the children run: start and work are told apart by the time at which the imports are done.
 PANDAS = """
@@ -138,18 +138,19 @@ def markdown(
 
     def row(label: str, name: str, scale: float, digits: int) -> str:
         a, b = ours[name], theirs[name]
-        cells = [
-            f"{one['median'] / scale:.{digits}f} ({one['least'] / scale:.{digits}f} to {one['greatest'] / scale:.{digits}f})"
-            for one in (a, b)
-        ]
-        return f"| {label} | {cells[0]} | {cells[1]} | {a['median'] / b['median']:.2f} |"
+
+        def cell(measured: dict[str, float]) -> str:
+            middle, low, high = (f"{measured[k] / scale:.{digits}f}" for k in ("median", "least", "greatest"))
+            return f"{middle} ({low} to {high})"
+
+        return f"| {label} | {cell(a)} | {cell(b)} | {a['median'] / b['median']:.2f} |"
 
     return "\n".join(
         [
             "# Intake beside pandas.read_csv",
             "",
-            f"A CSV of {SIZE:,} bytes at most, {report['rows']:,} rows, 12 columns; median of {report['rounds']} rounds (least to greatest), "
-            "fresh processes, alternating.",
+            f"A CSV of {SIZE:,} bytes at most, {report['rows']:,} rows, 12 columns; median of "
+            f"{report['rounds']} rounds (least to greatest), fresh processes, alternating.",
             "Intake validates, hashes, profiles and writes the canonical CSV; pandas only reads.",
             "",
             "| | intake | pandas.read_csv | ratio |",
@@ -159,7 +160,8 @@ def markdown(
             row("CPU seconds of the process", "cpu", 1, 2),
             row("peak memory, MB", "peakBytes", 1e6, 0),
             "",
-            f"{report['machine']}; load before: {report['loadBefore']}; {report['versions']}; commit {report['commit']}.",
+            f"{report['machine']}; load before: {report['loadBefore']}; {report['versions']}; "
+            f"commit {report['commit']}.",
             "",
         ]
     )
@@ -174,12 +176,12 @@ def main() -> None:
     if options.generate is not None:
         generate(options.generate, SIZE)
         return
-    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         data = directory / "data.csv"
         # In a process of its own: a child's peak starts at what its parent had in memory.
         subprocess.run([sys.executable, __file__, "--generate", str(data)], check=True)
+        load = os.getloadavg()[0]
         ours, theirs = [], []
         for number in range(options.rounds):
             pair = [(OURS, ours), (PANDAS, theirs)]
@@ -195,8 +197,10 @@ def main() -> None:
         "machine": f"{os.cpu_count()} CPUs, {platform.machine()}, Linux {platform.release()}",
         "loadBefore": round(load, 2),
         "versions": ", ".join(
-            [f"Python {platform.python_version()}"]
-            + [f"{p} {version(p)}" for p in ("pandas", "pyarrow", "numpy")]
+            [
+                f"Python {platform.python_version()}",
+                *(f"{p} {version(p)}" for p in ("pandas", "pyarrow", "numpy")),
+            ]
         ),
         "intake": ours,
         "pandas": theirs,
