@@ -24,7 +24,7 @@ from .refusal import Refusal
 
 PREVIEW_ROWS = 10
 # Rows by which a column's nature is guessed before all are read.
-GUESS_ROWS = 5000
+GUESS_ROWS = 2000
 WORKERS = 2
 NONE: Hashes = np.empty(0, dtype=np.uint64)
 # Distinct values that are told apart exactly: for each column, and for all together.
@@ -51,8 +51,8 @@ def ingest(
     scratch = canonical.with_name(canonical.name + ".utf8")
     digest: Digest | None = None
     try:
-        source = open_source(path, encoding, scratch)
         digest = Digest(path)
+        source = open_source(path, encoding, scratch)
         layout = read_layout(source, delimiter)
         try:
             writer, scans, conclusions, preview = take_in(source, layout, canonical, block_bytes)

@@ -62,17 +62,16 @@ class Digest(threading.Thread):
 
     def __init__(self, path: Path) -> None:
         super().__init__(daemon=True)
-        self.path = path
+        self.file = path.open("rb")
         self.hash = hashlib.sha256()
         self.wanted = True
         self.start()
 
     def run(self) -> None:
         """Reads the file once."""
-        for chunk in chunks(self.path):
-            if not self.wanted:
-                return
-            self.hash.update(chunk)
+        with self.file:
+            while self.wanted and (chunk := self.file.read(CHUNK)):
+                self.hash.update(chunk)
 
     def stop(self) -> None:
         """Ends it before the end of the file; the file is closed when this returns."""
