@@ -7,8 +7,8 @@ import type { Resource } from "../cluster/cluster.ts";
 import { type Home, homePath, type Installation, installation, openHome } from "../embedded/home.ts";
 import { LockedError, lockJob } from "../embedded/lock.ts";
 import { type EmbeddedOperator, embeddedOperator } from "../embedded/operator.ts";
-import { sourceProblem } from "../embedded/source.ts";
 import { jobPrefix, ownerKey } from "../evaluation/context.ts";
+import { check } from "./check.ts";
 import { EXIT, exitCodeOf, UsageError } from "./exit.ts";
 import { loadManifests } from "./manifest.ts";
 import { createProgress, type Progress } from "./progress.ts";
@@ -32,7 +32,7 @@ export async function run(options: RunOptions, env: NodeJS.ProcessEnv): Promise<
     throw new UsageError(`${options.filename} holds no TrainingJob and no Dataset; there is nothing to run`);
   }
   const home = openHome(homePath(options.home, env));
-  for (const document of documents) await check(document, env);
+  for (const document of documents) await check(document, documents, home, env);
   return runDocuments(home, installation(env), documents, options, env);
 }
 
@@ -61,24 +61,6 @@ export async function runDocuments(
   } finally {
     progress.end();
     for (const release of unlock) release();
-  }
-}
-
-/** What can be told before anything is begun. */
-async function check(document: ManifestResource, env: NodeJS.ProcessEnv): Promise<void> {
-  const label = `${document.kind} ${document.metadata.name}`;
-  if (document.kind === "Dataset" || document.kind === "TrainingJob") {
-    const source = document.kind === "Dataset" ? document.spec.source : document.spec.dataset;
-    const problem = await sourceProblem(source);
-    if (problem) throw new UsageError(`${label}: ${problem}`);
-  }
-  if (document.kind === "TrainingJob") {
-    const { provider, apiKeySecretRef } = document.spec.llm;
-    if (provider === "Gemini" && !apiKeySecretRef && !env.GEMINI_API_KEY) {
-      throw new UsageError(
-        `${label}: spec.llm.provider is Gemini and there is no key: set GEMINI_API_KEY, name a Secret in spec.llm.apiKeySecretRef, or choose provider Offline`,
-      );
-    }
   }
 }
 
