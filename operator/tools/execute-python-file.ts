@@ -28,13 +28,14 @@ export const executePythonFile: Tool<z.infer<typeof Arguments>> = {
       };
     }
     const limits = sandboxLimits(context, secondsLeft);
+    const snapshotPrefix = `${jobPrefix(context.job)}/workspaces/`;
     const outcome = await execute(context, {
       kind: "Sandboxed",
       ...named(context, label, limits),
       command: [path, ...args],
       environment: workspace.environment,
       ...(workspace.snapshot === undefined ? {} : { workspace: workspace.snapshot }),
-      snapshotPrefix: `${jobPrefix(context.job)}/workspaces/`,
+      snapshotPrefix,
       inputs: {
         ...sources(workspace),
         "data/train.csv": dataKey(context.job, "train.csv"),
@@ -44,7 +45,7 @@ export const executePythonFile: Tool<z.infer<typeof Arguments>> = {
     });
     return {
       response: { ...executeResult(outcome, limits.seconds) },
-      ...(outcome.workspace === undefined ? {} : { workspace: outcome.workspace }),
+      ...(outcome.workspace === undefined ? {} : { workspace: `${snapshotPrefix}${outcome.workspace}.tar` }),
     };
   },
 };
