@@ -2,8 +2,11 @@
 import { StalledError, WaitingError } from "./errors.ts";
 import { KeyedQueue, realTimers, type Timers } from "./queue.ts";
 
-/** done, or again after so many seconds (0: at once). */
-export type Result = { readonly requeueAfterSeconds?: number };
+/**
+ * Done, or again after so many seconds (0: at once). `waiting`: what failed before is under way again and may fail
+ * again, so failures in a row are counted on.
+ */
+export type Result = { readonly requeueAfterSeconds?: number; readonly waiting?: boolean };
 export type Reconcile = (key: string) => Promise<Result>;
 
 export type ControllerOptions = {
@@ -44,8 +47,8 @@ export class Controller {
 
   async #settle(key: string): Promise<void> {
     try {
-      const { requeueAfterSeconds } = await this.#options.reconcile(key);
-      this.queue.forget(key);
+      const { requeueAfterSeconds, waiting } = await this.#options.reconcile(key);
+      if (!waiting) this.queue.forget(key);
       if (requeueAfterSeconds !== undefined) this.queue.addAfter(key, requeueAfterSeconds);
     } catch (error) {
       if (error instanceof WaitingError) {

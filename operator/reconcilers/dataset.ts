@@ -50,7 +50,7 @@ export async function reconcileDataset(operator: DatasetReconciler, key: string)
   } catch (error) {
     if (error instanceof WaitingError) {
       await patch(operator, dataset, { type: "InProgress", reason: error.reason, message: error.message });
-      return { requeueAfterSeconds: error.requeueAfterSeconds };
+      return { requeueAfterSeconds: error.requeueAfterSeconds, waiting: true };
     }
     if (error instanceof StalledError) {
       await operator.cluster.event(dataset, "Warning", error.reason, error.message);

@@ -96,7 +96,7 @@ async function settle(
         : { type: "InProgress", reason: error.reason, message: error.message },
       activity,
     );
-    return { requeueAfterSeconds: error.requeueAfterSeconds };
+    return { requeueAfterSeconds: error.requeueAfterSeconds, waiting: true };
   }
   if (error instanceof StalledError) {
     await operator.cluster.event(job, "Warning", error.reason, error.message);
