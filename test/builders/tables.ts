@@ -32,15 +32,16 @@ export function mostlyTrue(rows: number, seed = 7): string {
   );
 }
 
-/** Two numbers add up to the answer, but for some noise: a linear model is the right one. */
+/** Six numbers add up to the answer, but for some noise: a linear model is the right one, and trees need far more rows. */
 export function linear(rows: number, seed = 11): string {
   const random = randomness(seed);
   return csv(
-    ["first", "second", "group", "answer"],
+    ["a", "b", "c", "d", "e", "f", "group", "answer"],
     Array.from({ length: rows }, () => {
-      const [first, second] = [random() * 10 - 5, random() * 10 - 5];
-      const sum = first + second + (random() + random() + random() - 1.5) * 4;
-      return [first.toFixed(3), second.toFixed(3), `g${Math.floor(random() * 4)}`, sum > 0 ? "yes" : "no"];
+      const numbers = Array.from({ length: 6 }, () => random() * 10 - 5);
+      const sum = numbers.reduce((total, number) => total + number, 0) + (random() - 0.5) * 6;
+      const cells = numbers.map((number) => number.toFixed(3));
+      return [...cells, `g${Math.floor(random() * 4)}`, sum > 0 ? "yes" : "no"];
     }),
   );
 }

@@ -9,6 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { TrainingJob } from "../../operator/api/trainingjob.ts";
 
@@ -75,8 +76,23 @@ export function start(args: readonly string[], options: Options = {}): Running {
   };
 }
 
-export function autoai(args: readonly string[], options: Options = {}): Promise<Ended> {
-  return start(args, options).ended;
+/** Runs `autoai ...` to its end; as many at once as there are cores, since more would only wait for each other. */
+export async function autoai(args: readonly string[], options: Options = {}): Promise<Ended> {
+  await slot();
+  try {
+    return await start(args, options).ended;
+  } finally {
+    free++;
+    waiting.shift()?.();
+  }
+}
+
+let free = availableParallelism();
+const waiting: (() => void)[] = [];
+
+async function slot(): Promise<void> {
+  while (free <= 0) await new Promise<void>((resolve) => waiting.push(resolve));
+  free--;
 }
 
 export type Place = Disposable & {
