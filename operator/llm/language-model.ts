@@ -40,7 +40,12 @@ export type Briefing = {
   readonly split: SplitResult;
   /** How rows are divided, as the spec says; `column` is the time or group column. */
   readonly splitBy: { readonly kind: "Random" | "Time" | "Group"; readonly column?: string };
-  readonly baselines: readonly { readonly name: string; readonly verifiedScore: number; readonly standardError: number; readonly seconds: number }[];
+  readonly baselines: readonly {
+    readonly name: string;
+    readonly verifiedScore: number;
+    readonly standardError: number;
+    readonly seconds: number;
+  }[];
   readonly packages: readonly { readonly name: string; readonly version: string }[];
   readonly stepTimeoutSeconds: number;
   readonly cpus: number;
@@ -66,7 +71,11 @@ export type LlmReply = {
   readonly finish: "Stop" | "MaxTokens" | "Blocked" | "Malformed" | "Empty";
   /** Human-readable detail where finish is not Stop. */
   readonly detail?: string;
-  readonly usage: { readonly promptTokens: number; readonly outputTokens: number; readonly totalTokens: number };
+  readonly usage: {
+    readonly promptTokens: number;
+    readonly outputTokens: number;
+    readonly totalTokens: number;
+  };
   /** Provider and model that answered, as it calls itself. */
   readonly model: string;
 };
