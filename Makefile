@@ -27,7 +27,7 @@ format: ## format and fix
 
 bench-%: ## measure beside the peer, and write bench/results/NAME.json and .md (quality, intake, overhead)
 	@scripts/setup --dev
-	@bench/$*/run
+	@if [ -x bench/$*/run ]; then bench/$*/run $(ARGS); else .venv/bin/python bench/$*.py $(ARGS); fi
 
 clean: ## remove what setup and tests made in the clone
 	rm -rf .venv node_modules dist .setup test-results
