@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from .intake.blocks import BLOCK, LARGE_BLOCK, LongRowError, find_fault, read_blocks
+from .intake.blocks import LARGE_BLOCK, LongRowError, block_size, find_fault, read_blocks
 from .intake.canonical import CanonicalWriter
 from .intake.column import ColumnScan
 from .intake.convert import stripped
@@ -27,10 +27,6 @@ PREVIEW_ROWS = 10
 GUESS_ROWS = 2000
 WORKERS = 2
 NONE: Hashes = np.empty(0, dtype=np.uint64)
-# Distinct values that are told apart exactly: for each column, and for all together.
-MAX_VALUES = 20_000
-MAX_VALUES_ALL = 1_000_000
-MAX_VALUE_BYTES = 1 << 25
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -45,7 +41,12 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def ingest(
-    path: Path, canonical: Path, *, delimiter: str = "Auto", encoding: str = "Auto", block_bytes: int = BLOCK
+    path: Path,
+    canonical: Path,
+    *,
+    delimiter: str = "Auto",
+    encoding: str = "Auto",
+    block_bytes: int | None = None,
 ) -> dict[str, Any]:
     """Takes the file in. Refuses, with a reason, what is no table; leaves no canonical file then."""
     scratch = canonical.with_name(canonical.name + ".utf8")
@@ -55,6 +56,7 @@ def ingest(
         source = open_source(path, encoding, scratch)
         layout = read_layout(source, delimiter)
         try:
+            block_bytes = block_bytes or block_size(source, layout)
             writer, scans, conclusions, preview = take_in(source, layout, canonical, block_bytes)
         except LongRowError:
             writer, scans, conclusions, preview = take_in(source, layout, canonical, LARGE_BLOCK)
@@ -131,9 +133,8 @@ def one_pass(
 ) -> tuple[CanonicalWriter, list[ColumnScan], list[list[str]]]:
     """Converts and counts all rows by given plans, and writes them."""
     width = len(layout.names)
-    values, size = max(1000, min(MAX_VALUES, MAX_VALUES_ALL // width)), max(1 << 14, MAX_VALUE_BYTES // width)
     scans = [
-        ColumnScan(name, conclusion.plan, values, size)
+        ColumnScan(name, conclusion.plan, width)
         for name, conclusion in zip(layout.names, conclusions, strict=True)
     ]
     plain = [conclusion.plan.kind != "Text" for conclusion in conclusions]

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from .intake.arrays import mask_array
-from .intake.blocks import BLOCK, LARGE_BLOCK, LongRowError, find_fault, read_blocks
+from .intake.blocks import LARGE_BLOCK, LongRowError, block_size, find_fault, read_blocks
 from .intake.canonical import CanonicalWriter
 from .intake.convert import convert
-from .intake.evidence import Plan
 from .intake.layout import Layout, read_layout
 from .intake.notes import DataWarning, data_warning, plural, quoted, shown
+from .intake.plan import Plan
 from .intake.source import Source, open_source
 from .refusal import Refusal
 
@@ -49,7 +49,7 @@ def normalize(
     require_target: bool = False,
     delimiter: str = "Auto",
     encoding: str = "Auto",
-    block_bytes: int = BLOCK,
+    block_bytes: int | None = None,
 ) -> dict[str, Any]:
     """Keeps every row, in order. A cell that does not fit its column becomes missing, and is counted."""
     scratch = canonical.with_name(canonical.name + ".utf8")
@@ -58,6 +58,7 @@ def normalize(
         layout = read_layout(source, delimiter)
         kept, warnings = match_columns(layout, columns, target, require_target)
         try:
+            block_bytes = block_bytes or block_size(source, layout)
             rows, unfit = write(source, layout, kept, canonical, block_bytes)
         except LongRowError:
             rows, unfit = write(source, layout, kept, canonical, LARGE_BLOCK)

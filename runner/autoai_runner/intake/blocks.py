@@ -19,6 +19,8 @@ from .source import Source
 # rows that do not fit in the smaller.
 BLOCK = 3 << 19
 LARGE_BLOCK = 1 << 23
+BLOCK_ROWS = 40_000
+LONG_ROW = 1 << 12
 # What pandas.read_csv takes for missing (its default na_values): the two must agree on what a cell says.
 MISSING = (
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
@@ -26,12 +28,23 @@ MISSING = (
 )  # fmt: skip
 
 
+def block_size(source: Source, layout: Layout) -> int:
+    """Bytes of a block: fewer where rows are short, as some memory goes by rows; more where they are long."""
+    with source.path.open("rb") as file:
+        file.seek(layout.offset)
+        sample = file.read(1 << 16)
+    row = len(sample) // (sample.count(b"\n") + 1) + 1
+    if row > LONG_ROW:
+        return 5 << 19
+    return max(1 << 18, min(BLOCK, row * BLOCK_ROWS))
+
+
 class LongRowError(Exception):
     """A row does not fit in a block: read again with `LARGE_BLOCK`."""
 
 
 def read_blocks(
-    source: Source, layout: Layout, columns: Sequence[int], block_bytes: int = BLOCK
+    source: Source, layout: Layout, columns: Sequence[int], block_bytes: int
 ) -> Iterator[list[pa.StringArray]]:
     """Yields the cells of the columns asked for, by block; missing markers are null, the rest verbatim.
 

@@ -10,14 +10,19 @@ import numpy as np
 import pyarrow as pa
 
 from .convert import Converted, convert
-from .evidence import Plan
 from .fingerprint import EMPTY, Hashes, fingerprints, number_fingerprints
 from .notes import shown
+from .plan import Plan
 from .statistics import Moments, TextShape, ValueCounts
 
 NAMED_ID = re.compile(
     r"(?i:(^|[^a-z])(id|uuid|guid)$)|[a-z0-9](ID|Id|Uuid|UUID|Guid|GUID)$|(?i:^row[ _-]?(number|index)$)"
 )
+# Distinct values that are told apart exactly, for each column and for all together, and the size of the
+# sketch that estimates their number beyond that.
+MAX_VALUES, SKETCH = 20_000, 8192
+MAX_VALUES_ALL = 800_000
+MAX_VALUE_BYTES = 1 << 25
 ENOUGH = 20
 """Fewer rows than this are too few to tell an identifier from a value."""
 
@@ -25,12 +30,18 @@ ENOUGH = 20
 class ColumnScan:
     """Converts the blocks of one column by a plan, and gathers its profile."""
 
-    def __init__(self, name: str, plan: Plan, max_values: int, max_bytes: int) -> None:
+    def __init__(self, name: str, plan: Plan, columns: int) -> None:
+        """`columns`: how many share the memory for distinct values."""
         self.name, self.plan = name, plan
         self.rows = self.missing = 0
         self.integers = True
         self.doubt = False
-        self.counts = ValueCounts(max_values, max_bytes, numbers=plan.kind == "Number")
+        self.counts = ValueCounts(
+            max(200, min(MAX_VALUES, MAX_VALUES_ALL // columns)),
+            max(1 << 14, MAX_VALUE_BYTES // columns),
+            max(512, min(SKETCH, MAX_VALUES_ALL // columns)),
+            numbers=plan.kind == "Number",
+        )
         self.moments = Moments()
         self.shape = TextShape()
 
@@ -111,9 +122,7 @@ class ColumnScan:
         return "Category"
 
     def _unique(self) -> bool:
-        distinct = self.counts.distinct()
-        enough = distinct == self.present if self.counts.exact else distinct >= 0.96 * self.present
-        return self.present >= ENOUGH and enough
+        return self.present >= ENOUGH and self.counts.all_distinct(self.present)
 
     def _named_id(self) -> bool:
         return NAMED_ID.search(self.name) is not None

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from .arrays import mask_array, text_bytes
 from .blocks import MISSING
 from .dates import DateFormat, boolean, iso, read_dates
-from .evidence import Plan
 from .numbers import (
     INTEGER,
     LEADING_ZERO,
@@ -26,6 +25,7 @@ from .numbers import (
     plain,
     to_float,
 )
+from .plan import Plan
 
 Mask = npt.NDArray[np.bool_]
 MISSING_ARRAY = pa.array(MISSING)

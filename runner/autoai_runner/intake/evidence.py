@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .arrays import mask_array
+from .convert import PLACEHOLDER_ARRAY, fast_numbers
 from .dates import ORDERS, DateFormat, boolean, read_dates
 from .notes import plural, quoted
 from .numbers import (
@@ -19,28 +20,17 @@ from .numbers import (
     MAX_SAFE,
     NOT_FINITE,
     NUMBER_START,
-    PLACEHOLDERS,
     PLAIN,
     STYLES,
     matches,
     to_float,
 )
+from .plan import Plan
 
 Counts = npt.NDArray[np.int64]
 MOST = 0.5
 """Above this share of numbers or dates, a column that has other cells too is reported as mixed."""
 EXAMPLES = 3
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a column's cells become canonical."""
-
-    kind: Literal["Text", "Number", "Boolean", "Date"]
-    format: str | None = None
-    """A number's style, or a date's format; None for plain numbers."""
-    placeholders: bool = False
-    """Whether `?` and the like stand for missing."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +62,9 @@ class Evidence:
         if len(cells) == 0:
             return
         self.cells += int(counts.sum())
-        placeholder = boolean(pc.is_in(cells, pa.array(PLACEHOLDERS)))
+        if self._observe_plain(cells, counts):
+            return
+        placeholder = boolean(pc.is_in(cells, PLACEHOLDER_ARRAY))
         if placeholder.any():
             self.placeholders += int(counts[placeholder].sum())
             remember(self.placeholder_texts, cells.filter(mask_array(placeholder)))
@@ -82,6 +74,23 @@ class Evidence:
         stray = ~(number if self.any_number >= self.any_date else date)
         remember(self.strays, cells.filter(mask_array(stray)))
         self.booleans += total(boolean(matches(cells, "(?i)^(true|false)$")), counts)
+
+    def _observe_plain(self, cells: pa.StringArray, counts: Counts) -> bool:
+        """Numbers that Arrow reads without doubt: as below, at a tenth of the time. False: they are not."""
+        read = fast_numbers(cells, integers=True)
+        if read is None:
+            return False
+        count = int(counts.sum())
+        self.numbers += count
+        self.any_number += count
+        self.integers += count if read.integers else 0
+        for name, style in STYLES.items():
+            # A style matters while every cell fits it; a decimal point seldom fits one with a decimal comma.
+            if style.decimal == "." or read.integers:
+                self.styles[name] += count
+            elif re.match(style.pattern, cells[0].as_py()):
+                self.styles[name] += total(boolean(matches(cells, style.pattern)), counts)
+        return True
 
     def _observe_numbers(self, cells: pa.StringArray, counts: Counts) -> npt.NDArray[np.bool_]:
         any_number = np.zeros(len(cells), dtype=bool)

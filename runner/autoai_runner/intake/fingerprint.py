@@ -144,3 +144,7 @@ class DistinctSketch:
         if self.exact:
             return len(self._kept)
         return round((self.size - 1) / (float(self._kept[-1]) + 1) * 2.0**64)
+
+    def error(self) -> float:
+        """Relative standard error of the estimate."""
+        return float((self.size - 2) ** -0.5)

@@ -13,7 +13,6 @@ from .arrays import is_ascii, text_bytes
 from .fingerprint import DistinctSketch, Hashes, fingerprints, number_fingerprints
 
 Counts = npt.NDArray[np.int64]
-SKETCH = 8192
 TOP = 10
 
 
@@ -24,14 +23,14 @@ class ValueCounts:
     After the switch only the values that were frequent by then are counted on.
     """
 
-    def __init__(self, max_values: int, max_bytes: int, *, numbers: bool = False) -> None:
+    def __init__(self, max_values: int, max_bytes: int, sketch: int, *, numbers: bool = False) -> None:
         self.max_values, self.max_bytes = max_values, max_bytes
         self.numbers = numbers
         self.exact = True
         self._values: list[pa.StringArray] = []
         self._counts: list[Counts] = []
         self._bytes = self._entries = self._seen = 0
-        self._sketch = DistinctSketch(SKETCH)
+        self._sketch = DistinctSketch(sketch)
 
     def add_distinct(self, values: pa.StringArray, counts: Counts) -> None:
         """Values of one block with their counts; none null."""
@@ -76,11 +75,17 @@ class ValueCounts:
         self._bytes = self._entries = 0
 
     def distinct(self) -> int:
-        """Distinct values; an estimate (standard error about 1.1 %) where not `exact`."""
+        """Distinct values; an estimate where not `exact`."""
         if not self.exact:
             return self._sketch.count()
         self._merge()
         return len(self._values[0]) if self._values else 0
+
+    def all_distinct(self, cells: int) -> bool:
+        """Whether no value occurs twice among so many cells, for all that the estimate can tell."""
+        if self.exact:
+            return self.distinct() == cells
+        return self.distinct() >= cells * (1 - 3.5 * self._sketch.error())
 
     def top(self) -> list[tuple[str, int]]:
         """The most frequent values, at most ten; ties in the order of the text."""
