@@ -70,8 +70,10 @@ export function sandboxArguments(
       "--remount-ro",
       "/dev",
     ],
-    ...["--perms", "0777", "--size", String(options.diskBytes), "--tmpfs", ROOT],
-    ...["--perms", "0777", "--dir", WORKSPACE, "--symlink", `${ROOT}/tmp`, "/tmp"],
+    // Closed beside its directories: a program that writes ../x is told that it may not.
+    ...["--perms", "0555", "--size", String(options.diskBytes), "--tmpfs", ROOT],
+    ...[WORKSPACE, `${ROOT}/home`, `${ROOT}/tmp`].flatMap((path) => ["--perms", "0777", "--dir", path]),
+    ...["--symlink", `${ROOT}/tmp`, "/tmp"],
     ...readOnly(options.mounts),
     ...readOnly(options.inputs, "0777"),
     ...["--remount-ro", "/", "--chdir", ROOT, "--"],
