@@ -49,8 +49,17 @@ export async function sourceProblem(source: Source): Promise<string | undefined>
 /** A `file:` URI with its path made absolute: relative ones count from the manifest's folder. */
 export function absoluteFileUri(uri: string, folder: string): string {
   if (!uri.startsWith("file:")) return uri;
-  const path = decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
+  const path = decoded(uri.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
   return pathToFileURL(resolve(folder, path)).href;
+}
+
+/** People write names as they are: a percent sign that encodes nothing is one. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }
 
 async function configMapText(
