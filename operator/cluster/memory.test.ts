@@ -1,0 +1,111 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { TrainingJob } from "../api/trainingjob.ts";
+import { ConflictError } from "./cluster.ts";
+import { MemoryCluster, type MemoryClusterOptions } from "./memory.ts";
+
+const fixed: MemoryClusterOptions = { now: () => 0, uid: () => "uid" };
+
+function job(name = "job", target = "answer"): TrainingJob {
+  return TrainingJob.parse({
+    apiVersion: "autoai.dev/v1alpha1",
+    kind: "TrainingJob",
+    metadata: { name },
+    spec: { dataset: { uri: "s3://bucket/rows.csv" }, target },
+  });
+}
+
+describe("a cluster in memory", () => {
+  test("gives what is applied its metadata, and a new generation when the spec changes, and only then", () => {
+    const cluster = new MemoryCluster(fixed);
+    expect(cluster.apply(job()).metadata).toEqual({
+      name: "job",
+      namespace: "default",
+      uid: "uid",
+      creationTimestamp: "1970-01-01T00:00:00.000Z",
+      generation: 1,
+      resourceVersion: "1",
+    });
+    expect(cluster.apply(job()).metadata).toMatchObject({ generation: 1, resourceVersion: "1" });
+    expect(cluster.apply(job("job", "other")).metadata).toMatchObject({ generation: 2, uid: "uid" });
+  });
+
+  test("refuses a status made from an object that changed since", async () => {
+    const cluster = new MemoryCluster(fixed);
+    const read = cluster.apply(job());
+    await cluster.updateStatus(read, { state: "TRAINING" });
+    await expect(cluster.updateStatus(read, { state: "READY" })).rejects.toBeInstanceOf(ConflictError);
+    expect((await cluster.get("TrainingJob", "default/job"))?.status?.state).toBe("TRAINING");
+    cluster.delete("TrainingJob", "default/job");
+    await expect(cluster.updateStatus(read, { state: "READY" })).rejects.toBeInstanceOf(ConflictError);
+  });
+
+  test("writes a status only where it differs, and tells whoever watches", async () => {
+    const cluster = new MemoryCluster(fixed);
+    const seen: (string | undefined)[] = [];
+    cluster.watch((resource) => seen.push(resource.metadata.resourceVersion));
+    await cluster.updateStatus(cluster.apply(job()), { state: "TRAINING" });
+    const read = await cluster.get("TrainingJob", "default/job");
+    if (!read) throw new Error("the job is gone");
+    await cluster.updateStatus(read, { state: "TRAINING" });
+    expect(seen).toEqual(["1", "2"]);
+  });
+
+  test("keeps the status of a resource whose spec is applied again", async () => {
+    const cluster = new MemoryCluster(fixed);
+    await cluster.updateStatus(cluster.apply(job()), { state: "TRAINING" });
+    expect(cluster.apply(job("job", "other")).status).toEqual({ state: "TRAINING" });
+  });
+
+  test("hands out copies: nobody changes what is stored by changing what he got", async () => {
+    const cluster = new MemoryCluster(fixed);
+    cluster.apply(job()).spec.target = "changed";
+    const read = await cluster.get("TrainingJob", "default/job");
+    if (read) read.spec.target = "changed";
+    cluster.list("TrainingJob").forEach((one) => {
+      one.spec.target = "changed";
+    });
+    expect((await cluster.get("TrainingJob", "default/job"))?.spec.target).toBe("answer");
+  });
+
+  test("folds events that repeat themselves", async () => {
+    const cluster = new MemoryCluster(fixed);
+    const read = cluster.apply(job());
+    for (const message of ["a", "a", "b"]) await cluster.event(read, "Warning", "Evicted", message);
+    expect(cluster.events.map(({ message, count }) => [message, count])).toEqual([
+      ["a", 2],
+      ["b", 1],
+    ]);
+  });
+
+  test("holds Secrets and ConfigMaps by namespace", async () => {
+    const cluster = new MemoryCluster(fixed);
+    cluster.setSecret("one", "gemini", { apiKey: "k" });
+    cluster.setConfigMap("one", "rows", { "rows.csv": "a" });
+    expect(await cluster.secret("one", "gemini")).toEqual({ apiKey: "k" });
+    expect(await cluster.secret("other", "gemini")).toBeUndefined();
+    expect(await cluster.configMap("one", "rows")).toEqual({ "rows.csv": "a" });
+    expect(await cluster.configMap("one", "gemini")).toBeUndefined();
+  });
+});
+
+describe("a cluster in a folder", () => {
+  test("is found again by the next process, but for Secrets, and what was deleted is gone", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "autoai-cluster-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const options = { ...fixed, folder: join(folder, "objects") };
+    const cluster = new MemoryCluster(options);
+    cluster.setSecret("default", "gemini", { apiKey: "AIza" });
+    await cluster.updateStatus(cluster.apply(job("one")), { state: "READY" });
+    cluster.apply(job("two"));
+    cluster.delete("TrainingJob", "default/two");
+
+    const next = new MemoryCluster(options);
+    expect(next.list("TrainingJob")).toEqual(cluster.list("TrainingJob"));
+    expect((await next.get("TrainingJob", "default/one"))?.status).toEqual({ state: "READY" });
+    expect(await next.secret("default", "gemini")).toBeUndefined();
+    expect(readdirSync(join(folder, "objects"))).toEqual(["trainingjob.default.one.json"]);
+  });
+});
