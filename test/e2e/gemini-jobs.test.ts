@@ -97,7 +97,7 @@ describe.concurrent("a job with Gemini", () => {
     async () => {
       const trained = await train("mended", scripts.selfCorrection());
       expectReady(trained, "AgentFinished");
-      expect(trained.server.requests[2]?.newest).toMatch(/"traceback":"Traceback[^"]*KeyError/);
+      expect(trained.server.requests[2]?.newest).toMatch(/"traceback":"Traceback.*train\.py.*KeyError/);
       expect(trained.job.status?.model?.name).toBe("mended-model");
     },
     10 * MINUTES,

