@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from autoai_runner.ingest import ingest
 from autoai_runner.intake.blocks import MISSING
+from autoai_runner.intake.numbers import PLACEHOLDERS
 from autoai_runner.refusal import Refusal
 
 LETTERS = st.sampled_from("abcxyz019 .,;|\t\"'\n\r-+%éßÀ€")
@@ -69,7 +70,7 @@ def same(cell: str, canonical: str, kind: str) -> bool:
     """Whether canonical text says what the cell said."""
     cell = cell.strip()
     if canonical == "":
-        placeholder = cell == "?" and kind in ("Number", "Integer", "Date", "Boolean")
+        placeholder = cell in PLACEHOLDERS and kind in ("Number", "Integer", "Date", "Boolean")
         return cell in MISSING or placeholder or (cell == "inf" and kind in ("Number", "Integer"))
     if kind in ("Number", "Integer") or (kind == "Identifier" and canonical != cell):
         plain = {cell, cell.replace(",", ""), cell.replace(".", "").replace(",", "."), cell.replace(" ", "")}
