@@ -214,6 +214,11 @@ def test_the_profile_describes_the_file_that_came(tmp_path: Path) -> None:
     assert not (tmp_path / "canonical.csv.utf8").exists()
 
 
+def test_one_value_written_in_two_ways_is_counted_once(tmp_path: Path) -> None:
+    profile, _, _ = column(tmp_path, ["7", "7 ", " 7", "8"])
+    assert profile["distinct"] == 2 and profile["top"][0] == {"value": "7", "count": 3}
+
+
 def test_cells_are_cut_and_escaped_where_they_are_shown(tmp_path: Path) -> None:
     evil = "\x1b[31m\u202e" + "x" * 100
     profile, rows = take_in(tmp_path, f"a,b\n{evil},1\n")

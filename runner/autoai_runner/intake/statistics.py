@@ -26,14 +26,15 @@ class ValueCounts:
     def __init__(self, max_values: int, max_bytes: int, sketch: int, *, numbers: bool = False) -> None:
         self.max_values, self.max_bytes = max_values, max_bytes
         self.numbers = numbers
-        self.exact = True
+        self.exact = self._merged = True
         self._values: list[pa.StringArray] = []
         self._counts: list[Counts] = []
         self._bytes = self._entries = self._seen = 0
         self._sketch = DistinctSketch(sketch)
 
     def add_distinct(self, values: pa.StringArray, counts: Counts) -> None:
-        """Values of one block with their counts; none null."""
+        """Values of one block with their counts, none null; what was written in two ways may come twice."""
+        self._merged = False
         self._values.append(values)
         self._counts.append(counts)
         self._entries += len(values)
@@ -52,8 +53,9 @@ class ValueCounts:
             self._counts[0] += np.bincount(at, minlength=len(self._values[0]))
 
     def _merge(self) -> None:
-        if len(self._values) < 2:
+        if self._merged or not self._values:
             return
+        self._merged = True
         combined = pa.concat_arrays(self._values).dictionary_encode()
         codes = combined.indices.to_numpy()
         counts = np.bincount(codes, weights=np.concatenate(self._counts), minlength=len(combined.dictionary))
