@@ -25,8 +25,30 @@ SEED = 20_240_229
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
 HEADER = "id,age,income,balance,city,segment,signup,active,score,comment,visits,churn\n"
-CITIES = ("London", "Paris", "São Paulo", "New York", "Zürich", "Tokyo", "Łódź", "Berlin")
-WORDS = ("the", "quick", "brown", "fox", "jumps", "over", "lazy", "dog", "and", "then", "more", "words")
+CITIES = (
+    "London",
+    "Paris",
+    "São Paulo",
+    "New York",
+    "Zürich",
+    "Tokyo",
+    "Łódź",
+    "Berlin",
+)
+WORDS = (
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "lazy",
+    "dog",
+    "and",
+    "then",
+    "more",
+    "words",
+)
 
 # What the children run: start and work are told apart by the time at which the imports are done.
 PANDAS = """
@@ -132,7 +154,9 @@ def commit() -> str:
 
 
 def markdown(
-    report: dict[str, object], ours: dict[str, dict[str, float]], theirs: dict[str, dict[str, float]]
+    report: dict[str, object],
+    ours: dict[str, dict[str, float]],
+    theirs: dict[str, dict[str, float]],
 ) -> str:
     """The report for people."""
 
@@ -140,7 +164,10 @@ def markdown(
         a, b = ours[name], theirs[name]
 
         def cell(measured: dict[str, float]) -> str:
-            middle, low, high = (f"{measured[k] / scale:.{digits}f}" for k in ("median", "least", "greatest"))
+            middle, low, high = (
+                f"{measured[k] / scale:.{digits}f}"
+                for k in ("median", "least", "greatest")
+            )
             return f"{middle} ({low} to {high})"
 
         return f"| {label} | {cell(a)} | {cell(b)} | {a['median'] / b['median']:.2f} |"
@@ -149,8 +176,10 @@ def markdown(
         [
             "# Intake beside pandas.read_csv",
             "",
-            f"A CSV of {SIZE:,} bytes at most, {report['rows']:,} rows, 12 columns; median of "
-            f"{report['rounds']} rounds (least to greatest), fresh processes, alternating.",
+            (
+                f"A CSV of {SIZE:,} bytes at most, {report['rows']:,} rows, 12 columns; median of "
+                f"{report['rounds']} rounds (least to greatest), fresh processes, alternating."
+            ),
             "Intake validates, hashes, profiles and writes the canonical CSV; pandas only reads.",
             "",
             "| | intake | pandas.read_csv | ratio |",
@@ -160,8 +189,10 @@ def markdown(
             row("CPU seconds of the process", "cpu", 1, 2),
             row("peak memory, MB", "peakBytes", 1e6, 0),
             "",
-            f"{report['machine']}; load before: {report['loadBefore']}; {report['versions']}; "
-            f"commit {report['commit']}.",
+            (
+                f"{report['machine']}; load before: {report['loadBefore']}; {report['versions']}; "
+                f"commit {report['commit']}."
+            ),
             "",
         ]
     )
