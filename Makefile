@@ -22,8 +22,9 @@ generate: ## write crds/ and docs/reference/ from the schemas
 format: ## format and fix
 	@scripts/setup --dev
 	@npm run --silent format
-	@.venv/bin/ruff check --fix runner examples bench
-	@.venv/bin/ruff format runner examples bench
+	@cd runner && ../.venv/bin/ruff check --fix . && ../.venv/bin/ruff format .
+	@.venv/bin/ruff check --config runner/pyproject.toml --fix examples bench
+	@.venv/bin/ruff format --config runner/pyproject.toml examples bench
 
 bench-%: ## measure beside the peer, and write bench/results/NAME.json and .md (quality, intake, overhead)
 	@scripts/setup --dev

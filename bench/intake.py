@@ -164,10 +164,7 @@ def markdown(
         a, b = ours[name], theirs[name]
 
         def cell(measured: dict[str, float]) -> str:
-            middle, low, high = (
-                f"{measured[k] / scale:.{digits}f}"
-                for k in ("median", "least", "greatest")
-            )
+            middle, low, high = (f"{measured[k] / scale:.{digits}f}" for k in ("median", "least", "greatest"))
             return f"{middle} ({low} to {high})"
 
         return f"| {label} | {cell(a)} | {cell(b)} | {a['median'] / b['median']:.2f} |"
