@@ -1,8 +1,8 @@
 """Prior baseline: what is known without looking at a single feature.
 
-A recipe like any other: reads `data/train.csv` and `data/task.json`, leaves `trained_model.joblib`. Must be
-named `prior.py`: the model is pickled as `prior.Prior`. Imports no more than it needs: it also tells what a recipe
-costs that computes nothing.
+A recipe like any other: reads `data/train.csv` and `data/task.json`, leaves `trained_model.joblib`.
+Must be named `prior.py`: the model is pickled as `prior.Prior`. Imports no more than it needs: it also tells
+what a recipe costs that computes nothing.
 """
 
 from __future__ import annotations
