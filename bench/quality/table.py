@@ -71,14 +71,13 @@ def markdown(report: Json) -> str:
         "# Quality beside other AutoML systems",
         "",
         (
-            f"Score on the final rows ± standard error; provider Offline; {report['seconds']} s for each system, one "
-            "after the other, on the same rows and cores. **Bold**: the best of the row. (seconds): from the start of "
+            f"Score on the final rows ± standard error; provider Offline; {report['seconds']} s for each system, "
+            "one after the other, on the same rows and cores. **Bold**: the best of the row. "
+            "(seconds): from the start of "
             "the process to its predictions, and for AutoAI to its report."
         ),
         "",
-        "| data set | rows to train, to score | metric | "
-        + " | ".join(LABELS[one] for one in order)
-        + " |",
+        "| data set | rows to train, to score | metric | " + " | ".join(LABELS[one] for one in order) + " |",
         "| --- | --- | --- |" + " --- |" * len(order),
     ]
     for name, data in report["data"].items():
@@ -93,20 +92,19 @@ def markdown(report: Json) -> str:
     lines += [f"- {report['machine']}; commit {report['commit']}; {report['at']}."]
     lines += [f"- Versions: {versions(report)}."]
     loads = [
-        one["load"]
-        for data in report["data"].values()
-        for one in data["scores"].values()
-        if "load" in one
+        one["load"] for data in report["data"].values() for one in data["scores"].values() if "load" in one
     ]
     if loads:
         lines.append(
             f"- Load of the machine when a system began: {min(loads):.1f} to {max(loads):.1f}, "
-            f"{sum(loads) / len(loads):.1f} on average (1-minute average; {os.cpu_count()} CPUs). Where it is near "
+            f"{sum(loads) / len(loads):.1f} on average (1-minute average; {os.cpu_count()} CPUs). "
+            "Where it is near "
             "or above the number of CPUs, others were at work, and every system had less than its cores."
         )
     lines += [
         (
-            "- The rows are the operator's own split (development.csv, final.features.csv); every score is by the "
+            "- The rows are the operator's own split (development.csv, final.features.csv); "
+            "every score is by the "
             "operator's scorer, from stored predictions. Peers choose their own validation within their time."
         ),
         f"- Our baseline is the {BASELINE}, fitted and scored by the same job.",
@@ -121,19 +119,13 @@ BASELINE = "gradient-boosting baseline (candidate 1)"
 def row(name: str, data: Json, order: list[str]) -> str:
     """A data set's scores."""
     scores = data["scores"]
-    known = {
-        one: scores[one]["score"] for one in order if "score" in scores.get(one, {})
-    }
+    known = {one: scores[one]["score"] for one in order if "score" in scores.get(one, {})}
     sign = -1 if data.get("metric") in LOWER_IS_BETTER else 1
     best = max(known, key=lambda one: sign * known[one], default=None)
     cells = [cell(scores.get(one), one == best) for one in order]
     rows = data.get("rows")
     sizes = f"{rows['train'] + rows['selection']:,}, {rows['final']:,}" if rows else "-"
-    return (
-        f"| {name} | {sizes} | {data.get('metric') or '-'} | "
-        + " | ".join(cells)
-        + " |"
-    )
+    return f"| {name} | {sizes} | {data.get('metric') or '-'} | " + " | ".join(cells) + " |"
 
 
 def cell(score: Json | None, best: bool) -> str:
@@ -157,9 +149,7 @@ def worse(report: Json) -> list[str]:
                 continue
             size = abs(rival["gain"])
             noise = (
-                "within one standard error"
-                if size <= rival["standardError"]
-                else "beyond one standard error"
+                "within one standard error" if size <= rival["standardError"] else "beyond one standard error"
             )
             if size > 2 * rival["standardError"]:
                 noise = "beyond two standard errors"
@@ -168,9 +158,7 @@ def worse(report: Json) -> list[str]:
                 f"{number(rival['standardError'])} {data['metric']}, {noise}."
             )
         if "error" in data["scores"].get("ours", {}):
-            lines.append(
-                f"- {name}: ours gave no model: {data['scores']['ours']['error'][:300]}"
-            )
+            lines.append(f"- {name}: ours gave no model: {data['scores']['ours']['error'][:300]}")
     return lines
 
 

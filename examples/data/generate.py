@@ -3,8 +3,8 @@
     python examples/data/generate.py --out examples/data
 
 `churn.csv` is made up, by the seeded model of `churn_rows`, with the standard library alone. `wine.csv` and
-`diabetes.csv` are the data sets of these names that ship with scikit-learn (`load_wine`, `load_diabetes`), and
-are left out where scikit-learn is not installed.
+`diabetes.csv` are the data sets of these names that ship with scikit-learn (`load_wine`, `load_diabetes`),
+and are left out where scikit-learn is not installed.
 """
 
 from __future__ import annotations

@@ -1,0 +1,68 @@
+/**
+ * Loaded before the command line (`node --import`), it notes when a child process or an LLM was at work, and what this
+ * process itself computed. The program measured is the one that users run: nothing of it is replaced.
+ */
+import childProcess, { type ChildProcess, type SpawnOptions } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+import type { Interval, Recording } from "./intervals.ts";
+
+const output = process.env.AUTOAI_BENCH_RECORD;
+if (output === undefined) throw new Error("AUTOAI_BENCH_RECORD must name the file to write");
+
+const now = (): number => performance.timeOrigin + performance.now();
+const children: Interval[] = [];
+const replies: Interval[] = [];
+let open = 0;
+
+const spawn = childProcess.spawn;
+function recordingSpawn(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+  const from = now();
+  const child = spawn(command, args, options);
+  open++;
+  child.once("exit", () => {
+    open--;
+    children.push({ from, to: now(), what: whatRuns(command, args) });
+  });
+  return child;
+}
+childProcess.spawn = recordingSpawn as typeof spawn;
+// What is imported by name from now on is the recording one.
+syncBuiltinESMExports();
+
+/** Trusted verbs name themselves in their arguments; generated code and installs go through the supervisor and uv. */
+function whatRuns(command: string, args: readonly string[]): string {
+  const all = [command, ...args];
+  const module = all.indexOf("autoai_runner");
+  if (module > 0 && all[module - 1] === "-m") return `trusted:${all[module + 1]}`;
+  if (all.some((word) => word.endsWith("/uv") || word === "uv")) return "install";
+  if (all.includes("-S") && all.includes("-I")) return "sandboxed";
+  return "other";
+}
+
+type Replying = { reply(...args: unknown[]): Promise<unknown> };
+
+function recordReplies(model: { prototype: unknown }): void {
+  const prototype = model.prototype as Replying;
+  const reply = prototype.reply;
+  prototype.reply = async function (this: Replying, ...args: unknown[]) {
+    const from = now();
+    try {
+      return await reply.apply(this, args);
+    } finally {
+      replies.push({ from, to: now(), what: "reply" });
+    }
+  };
+}
+
+// After the change of spawn, so that nothing binds the old one.
+const { OfflineModel } = await import("../../operator/llm/offline/index.ts");
+const { GeminiModel } = await import("../../operator/llm/gemini.ts");
+recordReplies(OfflineModel);
+recordReplies(GeminiModel);
+
+process.once("exit", () => {
+  const { user, system } = process.cpuUsage();
+  const recording: Recording = { children, replies, unended: open, cpuSeconds: (user + system) / 1e6 };
+  writeFileSync(output, JSON.stringify(recording));
+});
