@@ -49,9 +49,11 @@ def environment(name: str) -> Path:
     shutil.rmtree(place, ignore_errors=True)
     for command in (
         [str(UV), "venv", "--quiet", "--python", sys.executable, str(place)],
-        [str(UV), "pip", "sync", "--quiet", "--python", str(python), "--require-hashes"]
         # H2O publishes no wheel: its source archive holds a ready jar and needs no compiler.
-        + ["--only-binary", ":all:", "--no-binary", "h2o", str(lock)],
+        [
+            *[str(UV), "pip", "sync", "--quiet", "--python", str(python), "--require-hashes"],
+            *["--only-binary", ":all:", "--no-binary", "h2o", str(lock)],
+        ],
     ):
         try:
             subprocess.run(

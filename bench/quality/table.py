@@ -71,7 +71,8 @@ def markdown(report: Json) -> str:
         "# Quality beside other AutoML systems",
         "",
         (
-            f"Score on the final rows ± standard error; provider Offline; {report['seconds']} s for each system, "
+            f"Score on the final rows ± standard error; provider Offline; "
+            f"{report['seconds']} s for each system, "
             "one after the other, on the same rows and cores. **Bold**: the best of the row. "
             "(seconds): from the start of "
             "the process to its predictions, and for AutoAI to its report."
