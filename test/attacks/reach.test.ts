@@ -50,7 +50,7 @@ for top, folders, files in os.walk("/", onerror=refuse):
             found += 1
             print("FOUND", path)
 print("looked at", seen > 10, "found", found)
-for path in ("/root/.ssh", "/home", os.environ["HOME"], "/etc/shadow", "/etc/passwd", "/work", "/var", "/sys", "/run"):
+for path in ("/root", "/home", os.environ["HOME"], "/etc/shadow", "/etc/passwd", "/srv", "/var", "/sys", "/run"):
     if os.path.exists(path) and os.listdir(path): print("there is", path)
 `,
       { command: ["attack.py", SECRET] },
