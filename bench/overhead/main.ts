@@ -5,7 +5,7 @@
  * with provider Offline and once with the scripted Gemini endpoint of test/fakes.
  */
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, loadavg, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -49,7 +49,7 @@ async function runJob(provider: Provider, budget: number): Promise<Round> {
   // Gemini's job ends by its script: its budget is only to be enough.
   await using server =
     provider === "Gemini"
-      ? await startGeminiServer({ script: exploring({ seconds: Math.round(budget / 8), times: 5 }) })
+      ? await startGeminiServer({ script: exploring({ seconds: Math.round(budget / 12), times: 4 }) })
       : undefined;
   const file = manifest(provider, provider === "Gemini" ? budget * 5 : budget);
   const record = join(scratch, "record.json");
@@ -93,8 +93,10 @@ function ended(child: ReturnType<typeof spawn>): Promise<{ code: number | null; 
 
 try {
   const results: Partial<Record<Provider, Round[]>> = {};
-  process.stderr.write("bench-overhead: a job that is not measured, to install environments\n");
-  await runJob("Offline", 20);
+  if (!existsSync(join(home, "environments"))) {
+    process.stderr.write("bench-overhead: a job that is not measured, to install environments\n");
+    await runJob("Offline", 20);
+  }
   for (let round = 1; round <= rounds; round++) {
     for (const provider of values.providers.split(",") as Provider[]) {
       if (provider !== "Offline" && provider !== "Gemini") throw new Error(`unknown provider ${provider}`);

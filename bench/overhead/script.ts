@@ -1,4 +1,4 @@
-/** What the scripted Gemini endpoint has the job do: explore for about forty seconds, then a linear model. */
+/** What the scripted Gemini endpoint has the job do: explore for a while, then fit and save a linear model. */
 import type { Script } from "../../test/fakes/gemini-server.ts";
 import { execute, save, write } from "../../test/fakes/scripts.ts";
 
