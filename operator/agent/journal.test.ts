@@ -54,25 +54,30 @@ describe("a journal", () => {
     const journal = await load();
     clock.at = 90 * SECOND;
     await journal.append(stop);
-    expect(journal.entries[0]).toMatchObject({
-      sequence: 0,
-      at: "1970-01-01T00:01:30.000Z",
-      elapsedSeconds: 90,
-    });
+    clock.at = 95 * SECOND;
+    await journal.append(finish);
+    // What comes before the first entry, preparing, is not charged.
+    expect(journal.entries).toMatchObject([
+      { sequence: 0, at: "1970-01-01T00:01:30.000Z", elapsedSeconds: 0 },
+      { sequence: 1, at: "1970-01-01T00:01:35.000Z", elapsedSeconds: 5 },
+    ]);
     expect((await load()).entries).toEqual(journal.entries);
   });
 
   test("does not count time in which no operator worked", async () => {
     const { load, clock } = world();
     clock.at = 10 * SECOND;
-    await (await load()).append(stop);
+    const first = await load();
+    await first.append(stop);
+    clock.at = 20 * SECOND;
+    await first.append(stop);
     // A day later another operator takes the job up, and works for 5 s.
     clock.at = 86_400 * SECOND;
     const journal = await load(clock.at);
     clock.at += 5 * SECOND;
     expect(journal.elapsedSeconds()).toBe(15);
     await journal.append(finish);
-    expect(journal.entries[1]?.elapsedSeconds).toBe(15);
+    expect(journal.entries[2]?.elapsedSeconds).toBe(15);
   });
 
   test("with a hole in it is not gone on with", async () => {

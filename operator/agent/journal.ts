@@ -63,11 +63,13 @@ export class Journal {
     return this.#entries;
   }
 
-  /** Seconds worked on the job until now. */
+  /** Seconds worked on the job until now, from when its data were prepared. */
   elapsedSeconds(): number {
     const last = this.#entries.at(-1);
-    const since = Math.max(this.#workedSince, last ? Date.parse(last.at) : 0);
-    return (last?.elapsedSeconds ?? 0) + Math.max(0, this.#clock.now() - since) / 1000;
+    // Preparing is not charged: the first job of a home waits for wheels, through no fault of its own.
+    if (!last) return 0;
+    const since = Math.max(this.#workedSince, Date.parse(last.at));
+    return last.elapsedSeconds + Math.max(0, this.#clock.now() - since) / 1000;
   }
 
   /** Writes the next entry, or throws JournalConflictError where somebody else did. */

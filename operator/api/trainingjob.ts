@@ -42,7 +42,7 @@ export const Budget = z.strictObject({
     .max(86400)
     .default(1800)
     .describe(
-      "Seconds of work, verifying and publishing included; time in which the job is suspended does not count.",
+      "Seconds of work from when the data are prepared, verifying and publishing included; time in which the job is suspended does not count.",
     ),
   maxTokens: z
     .int()

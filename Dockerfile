@@ -1,0 +1,36 @@
+# Images of AutoAI. Base images are build arguments, so that they can be mirrored or pinned by digest.
+#   docker build --target operator -t autoai-operator .
+#   docker build --target runner -t autoai-runner .
+# The inference server gets a target of its own with serving.
+ARG NODE_IMAGE=node:24-bookworm-slim
+ARG PYTHON_IMAGE=python:3.13-slim-bookworm
+
+FROM ${NODE_IMAGE} AS build
+WORKDIR /src
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY operator operator
+RUN npm run build && npm prune --omit=dev --no-audit --no-fund
+
+FROM ${PYTHON_IMAGE} AS runner
+WORKDIR /opt/autoai/runner
+COPY runner/bootstrap.txt runner/requirements.txt runner/environment.txt runner/pyproject.toml ./
+RUN pip install --no-cache-dir --require-hashes --only-binary :all: -r bootstrap.txt \
+ && uv pip install --system --no-cache --require-hashes --only-binary :all: --compile-bytecode -r requirements.txt
+COPY runner/autoai_runner autoai_runner
+RUN python -m compileall -q autoai_runner
+ENV PYTHONPATH=/opt/autoai/runner PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+USER 65532:65532
+ENTRYPOINT ["python", "-m", "autoai_runner"]
+
+FROM ${NODE_IMAGE} AS operator
+WORKDIR /opt/autoai
+COPY --from=build /src/package.json ./
+COPY --from=build /src/node_modules node_modules
+COPY --from=build /src/dist dist
+COPY crds crds
+COPY runner runner
+ENV NODE_ENV=production
+USER 65532:65532
+ENTRYPOINT ["node", "dist/operator/cli.js"]
