@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import baseline
 import catalogue
 import ours
 import peers
@@ -30,7 +31,9 @@ SEED = 0
 def arguments() -> argparse.Namespace:
     """The options."""
     parser = argparse.ArgumentParser(prog="bench-quality", description=__doc__)
-    parser.add_argument("--seconds", type=int, default=180, help="for each system on each data set")
+    parser.add_argument(
+        "--seconds", type=int, default=180, help="for each system on each data set"
+    )
     parser.add_argument(
         "--data",
         nargs="+",
@@ -52,7 +55,9 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if options.seconds < 10:
         parser.error("--seconds must be 10 or more")
-    options.systems = [name for name in options.systems.split(",") if name not in ("", "none", "ours")]
+    options.systems = [
+        name for name in options.systems.split(",") if name not in ("", "none", "ours")
+    ]
     for name in options.systems:
         if name not in peers.NAMES:
             parser.error(f"unknown system {name}: choose from {', '.join(peers.NAMES)}")
@@ -102,16 +107,22 @@ def begin(options: argparse.Namespace, left_out: list[str]) -> Json:
             f"bench-quality: the run to resume had {earlier['seconds']} s a system: "
             f"give --seconds {earlier['seconds']}, or leave --resume out"
         )
-    systems = [name for name in peers.NAMES if name in (*earlier["systems"], *options.systems)]
+    systems = [
+        name for name in peers.NAMES if name in (*earlier["systems"], *options.systems)
+    ]
     return {**earlier, "systems": systems}
 
 
-def run_ours(report: Json, data: catalogue.DataSet, seconds: int, home: Path) -> Json | None:
+def run_ours(
+    report: Json, data: catalogue.DataSet, seconds: int, home: Path
+) -> Json | None:
     """Our job on one data set; its facts are kept beside its home, so that a resumed run finds its rows."""
     kept = home / f"{data.job}.facts.json"
     entry = report["data"].get(data.name)
     if entry and "score" in entry["scores"].get("ours", {}) and kept.is_file():
-        return dict(json.loads(kept.read_text()))
+        job = dict(json.loads(kept.read_text()))
+        score_baseline(entry, data, job)
+        return job
     say(f"{data.name}: ours, {seconds} s")
     load = os.getloadavg()[0]
     entry = report["data"][data.name] = {
@@ -121,10 +132,13 @@ def run_ours(report: Json, data: catalogue.DataSet, seconds: int, home: Path) ->
     }
     try:
         job = ours.run(data, seconds, home)
-        rivals = {"baseline": job["baseline"]} if job["baseline"] else {}
-        result = scoring.score(job, job["ours"], rivals)
-        if abs(result["score"] - job["reported"]) > 1e-9 * max(1.0, abs(result["score"])):
-            raise ValueError(f"the job reported {job['reported']}, its predictions score {result['score']}")
+        result = scoring.score(job, job["ours"], {})
+        if abs(result["score"] - job["reported"]) > 1e-9 * max(
+            1.0, abs(result["score"])
+        ):
+            raise ValueError(
+                f"the job reported {job['reported']}, its predictions score {result['score']}"
+            )
     except (
         ours.JobFailedError,
         ValueError,
@@ -139,7 +153,7 @@ def run_ours(report: Json, data: catalogue.DataSet, seconds: int, home: Path) ->
         return None
     kept.write_text(json.dumps(job))
     entry |= {key: job[key] for key in ("task", "metric", "rows")}
-    entry["versus"] = result["versus"]
+    entry["versus"] = []
     entry["scores"]["ours"] = {
         "score": result["score"],
         "standardError": result["standardError"],
@@ -149,13 +163,36 @@ def run_ours(report: Json, data: catalogue.DataSet, seconds: int, home: Path) ->
         "stopped": job["stopped"],
         "load": load,
     }
-    if rivals:
-        base = scoring.score(job, job["baseline"], {})
-        entry["scores"]["baseline"] = {key: base[key] for key in ("score", "standardError")}
+    score_baseline(entry, data, job)
     return job
 
 
-def run_peer(report: Json, system: str, data: catalogue.DataSet, job: Json, seconds: int) -> None:
+def score_baseline(entry: Json, data: catalogue.DataSet, job: Json) -> None:
+    """The gradient-boosting baseline on the final rows: the job's own, or where it had none, one made here."""
+    if "score" in entry["scores"].get("baseline", {}):
+        return
+    try:
+        file = job["baseline"] or baseline.predictions(
+            job, peers.cache() / "runs" / data.job / "baseline"
+        )
+        result = scoring.score(job, file, {})
+        paired = scoring.score(job, job["ours"], {"baseline": file})
+    except (ValueError, OSError, subprocess.TimeoutExpired) as error:
+        entry["scores"]["baseline"] = {"error": str(error)[:300]}
+        return
+    entry["versus"] = [
+        one for one in entry["versus"] if one["name"] != "baseline"
+    ] + paired["versus"]
+    entry["scores"]["baseline"] = {
+        "score": result["score"],
+        "standardError": result["standardError"],
+        "byJob": job["baseline"] is not None,
+    }
+
+
+def run_peer(
+    report: Json, system: str, data: catalogue.DataSet, job: Json, seconds: int
+) -> None:
     """One peer on the rows of our job, and our paired gain over it."""
     entry = report["data"][data.name]
     if "score" in entry["scores"].get(system, {}):
@@ -177,7 +214,9 @@ def run_peer(report: Json, system: str, data: catalogue.DataSet, job: Json, seco
         entry["scores"][system] = {"error": str(error), "load": load}
         say(f"{data.name}: {peers.NAMES[system]}: {error}")
         return
-    entry["versus"] = [one for one in entry["versus"] if one["name"] != system] + paired["versus"]
+    entry["versus"] = [
+        one for one in entry["versus"] if one["name"] != system
+    ] + paired["versus"]
     entry["scores"][system] = {
         "score": result["score"],
         "standardError": result["standardError"],
