@@ -1,7 +1,7 @@
 /** What the author does next: a pure function of the conversation, the briefing and the remaining budget. */
 import type { LlmRequest } from "../language-model.ts";
 import { type SearchBudget, searchBudget } from "./budget.ts";
-import type { Member } from "./members.ts";
+import { isPlain, type Member } from "./members.ts";
 import { type ModelPlan, planModel } from "./model-plan.ts";
 import { type Deed, deedsNamed, deedsOf, TOOLS } from "./place.ts";
 import { draftMembers, fallbackMembers, firstTrials, nearbyTrials, type Trial } from "./portfolio.ts";
@@ -74,7 +74,7 @@ function decide(place: Place): Move {
 function draft(place: Place): Move {
   const { plan, request } = place;
   const baseline = Math.max(0, ...request.briefing.baselines.map(({ seconds }) => seconds));
-  const hurried = request.remaining.seconds < 3 * baseline + 12;
+  const hurried = request.remaining.seconds < 2 * baseline + 10;
   const members = hurried ? (fallbackMembers(plan, 1) ?? []) : draftMembers(plan);
   const budget = request.remaining.steps === 2 ? searchBudget(request, plan, baseline * 2, 0.6) : undefined;
   return {
@@ -157,6 +157,9 @@ function afterSearch(place: Place, last: Deed): Move {
   const best = Math.max(Number.NEGATIVE_INFINITY, ...before.map(({ score }) => score));
   if (before.length > 0 && found.score <= best) {
     return done("Another round of tuning found nothing better: the best verified candidate stands.");
+  }
+  if (found.members.every(isPlain) && place.saves.some(({ response }) => response.ok)) {
+    return done("The search found nothing better than plain boosting: the best verified candidate stands.");
   }
   return {
     kind: "Save",

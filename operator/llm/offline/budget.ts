@@ -19,12 +19,29 @@ export type SearchBudget = {
   readonly trials: number;
   readonly folds: number;
   readonly repeats: number;
+  /** How many of the splits that folds and repeats make are used. */
+  readonly splits: number;
   readonly maxRows: number;
 };
 
-/** Seconds of one core for a medium fit, for each cell of the encoded rows; measured on an ordinary server core. */
-const SECONDS_PER_CELL = 2.5e-6;
+/** Seconds of one core for a medium fit: for any, and for each cell of the encoded rows; measured on an ordinary server. */
+const SECONDS_PER_FIT = 0.15;
+const SECONDS_PER_CELL = 1e-5;
+/** Seconds that verifying next to nothing takes on an idle machine: for a fold, and for one holdout. */
+const IDLE_FOLD_SECONDS = 1.6;
+const IDLE_HOLDOUT_SECONDS = 4;
+/** A search of fewer trials is no search: rather each is tried on fewer splits. */
+const WANTED_TRIALS = 10;
 const LEAST_SECONDS = 10;
+
+/** How much slower than an idle server this machine is at present, told by the cheapest baseline. */
+export function slowness(request: LlmRequest): number {
+  const { baselines, split } = request.briefing;
+  if (baselines.length === 0) return 1;
+  const cheapest = Math.min(...baselines.map(({ seconds }) => seconds));
+  const idle = split.method === "Holdout" ? IDLE_HOLDOUT_SECONDS : IDLE_FOLD_SECONDS * split.folds;
+  return Math.min(6, Math.max(1, cheapest / idle));
+}
 
 /**
  * The search that fits into what is left, and leaves time to verify what it finds; undefined where none does.
@@ -38,34 +55,43 @@ export function searchBudget(
   scale: number,
 ): SearchBudget | undefined {
   const rounds = verificationRounds(request);
+  const slow = slowness(request);
   const left = request.remaining.seconds;
   const leastSave = rounds * OVERHEAD_SECONDS + 2;
-  const save = Math.min(left * 0.4, Math.max(leastSave, 1.5 * (saveSeconds ?? leastSave * 2)));
+  const save = Math.max(leastSave, 1.3 * (saveSeconds ?? leastSave * slow));
   // A long budget is spent in several rounds, each of which learns from the one before.
   const share = left > 400 ? 0.3 : 1;
   const most = Math.min(0.8 * request.briefing.stepTimeoutSeconds, 600);
   const seconds = Math.floor(scale * Math.min(most, share * 0.85 * (left - save - 6)));
   if (seconds < LEAST_SECONDS) return undefined;
-  const fitSeconds = (left - seconds - 6) / rounds - OVERHEAD_SECONDS;
-  const { folds, repeats } = foldsFor(plan);
+  const fitSeconds = (left - seconds - 6) / rounds - OVERHEAD_SECONDS * slow;
   const work = plan.task === "MulticlassClassification" ? Math.min(plan.classes, 20) : 1;
   const cores = Math.max(1, Math.floor(request.briefing.cpus));
-  const perRow = SECONDS_PER_CELL * plan.width * work * folds * repeats;
-  const maxRows = Math.max(2000, Math.floor((seconds * cores) / (perRow * 8)));
-  const perTrial = 0.1 * folds * repeats + perRow * Math.min(plan.rows, maxRows);
+  const coreSeconds = (scale * seconds * cores) / slow;
+  const cellSeconds = SECONDS_PER_CELL * plan.width * work;
+  const maxRows = Math.max(2000, Math.floor(coreSeconds / (WANTED_TRIALS * cellSeconds)));
+  const perSplit = SECONDS_PER_FIT + cellSeconds * Math.min(plan.rows, maxRows);
+  const { folds, repeats, splits } = foldsFor(plan, coreSeconds / (WANTED_TRIALS * perSplit));
   return {
     seconds,
     fitSeconds: Math.max(1, Math.round(Math.min(fitSeconds, 0.12 * left))),
-    trials: Math.max(4, Math.min(40, Math.floor((scale * seconds * cores) / perTrial))),
+    trials: Math.max(4, Math.min(40, Math.floor(coreSeconds / (perSplit * splits)))),
     folds,
     repeats,
-    maxRows: Math.max(1000, Math.floor(maxRows * scale)),
+    splits,
+    maxRows,
   };
 }
 
-function foldsFor(plan: ModelPlan): { folds: number; repeats: number } {
-  if (plan.splitBy.kind === "Time") return { folds: 3, repeats: 1 };
-  const repeats = plan.splitBy.kind === "Group" ? 1 : plan.rows < 500 ? 3 : plan.rows < 1500 ? 2 : 1;
-  if (plan.rows < 12_000) return { folds: 5, repeats };
-  return { folds: plan.rows < 40_000 ? 4 : 3, repeats };
+/** As many splits as are good for the data, or as can be had for enough trials; where rows abound, one will do. */
+function foldsFor(plan: ModelPlan, affordable: number): { folds: number; repeats: number; splits: number } {
+  const { kind } = plan.splitBy;
+  const repeats = kind !== "Random" ? 1 : plan.rows < 500 ? 3 : plan.rows < 1500 ? 2 : 1;
+  const folds = kind === "Time" ? 3 : plan.rows < 12_000 ? 5 : plan.rows < 40_000 ? 4 : 3;
+  const wanted = folds * repeats;
+  if (affordable >= wanted) return { folds, repeats, splits: wanted };
+  const least = plan.rows < 2000 ? folds : plan.rows < 8000 ? 2 : 1;
+  const splits = Math.max(least, Math.floor(affordable));
+  // The last blocks of time, or some of the folds.
+  return { folds, repeats: Math.max(1, Math.ceil(splits / folds)), splits: Math.min(wanted, splits) };
 }

@@ -56,9 +56,9 @@ function sharedFiles(plan: ModelPlan): Part[] {
 }
 
 function searchCalls({ trials, budget }: Search, plan: ModelPlan): Part[] {
-  const { folds, repeats, maxRows, seconds, fitSeconds } = budget;
+  const { folds, repeats, splits, maxRows, seconds, fitSeconds } = budget;
   return [
-    write("trials.py", trialsModule(plan, { trials, folds, repeats, maxRows })),
+    write("trials.py", trialsModule(plan, { trials, folds, repeats, splits, maxRows })),
     write("search.py", searchModule(plan, plan.cpus)),
     call(TOOLS.execute, {
       path: "search.py",

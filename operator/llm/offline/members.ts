@@ -36,3 +36,7 @@ export function memberLiteral(member: Member): string {
 
 /** scikit-learn's gradient boosting as it comes: what every candidate is measured against. */
 export const PLAIN_BOOSTING: Setup = { kind: "boosting", view: "ordered", settings: {} };
+
+export function isPlain({ kind, settings }: Setup): boolean {
+  return kind === "boosting" && Object.keys(settings).length === 0;
+}

@@ -142,6 +142,40 @@ describe("the way through a job", () => {
   );
 });
 
+describe("a busy machine", () => {
+  const busy = {
+    ...LARGE,
+    baselines: [{ name: "prior", verifiedScore: 0.5, standardError: 0.01, seconds: 40 }],
+  };
+
+  it("gets fewer trials in the same time", async () => {
+    const idle = {
+      ...LARGE,
+      baselines: [{ name: "prior", verifiedScore: 0.5, standardError: 0.01, seconds: 6 }],
+    };
+    const trials = async (parts: typeof LARGE) => {
+      const replies = await converse(GOES_WELL, parts, { ...PLENTY, seconds: 150 });
+      const search = replies.find(({ calls }) => calls.some(({ name }) => name === "execute_python_file"));
+      return written(search, "trials.py").split('"stops"').length - 1;
+    };
+    expect(await trials(busy)).toBeLessThan(await trials(idle));
+  });
+
+  it("is not given a search whose find could not be verified in what is left", async () => {
+    const slow = { ...GOES_WELL, save_model_settings: [{ ...SAVED, seconds: 60 }] };
+    expect(path(await converse(slow, busy, { ...PLENTY, seconds: 80 }))).toEqual([
+      "save Draft blend",
+      "done",
+    ]);
+  });
+});
+
+it("a search that finds nothing better than plain boosting ends without another save", async () => {
+  const plain = [{ model: "boosting", view: "ordered", settings: {}, weight: 1 }];
+  const script = { ...GOES_WELL, execute_python_file: [searched(0.8, plain)] };
+  expect(path(await converse(script, SMALL))).toEqual(["save Draft blend", "execute_python_file", "done"]);
+});
+
 describe("what goes wrong", () => {
   it("a draft that fails is followed by simpler models, one after another, and then by an end", async () => {
     const replies = await converse({ save_model_settings: [FIT_FAILED] }, SMALL);

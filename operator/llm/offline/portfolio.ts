@@ -41,7 +41,7 @@ export function draftMembers(plan: ModelPlan): Member[] {
       ),
       weight: 1,
     },
-    { ...linear(plan, "linear", 0.3), weight: 1 },
+    { ...linear(plan, "linear", 0.3), weight: linearWeight(plan) },
     { ...forest(plan, 3, 0.5), weight: 1 },
   ];
   const affordable = costly(plan) ? members.filter(({ kind }) => kind !== "forest") : members;
@@ -50,12 +50,22 @@ export function draftMembers(plan: ModelPlan): Member[] {
 
 /** One strong, simple model each, for when the blend cannot be had: tried in turn. */
 export function fallbackMembers(plan: ModelPlan, attempt: number): Member[] | undefined {
-  const ladder: Setup[][] = [
-    [PLAIN_BOOSTING, linear(plan, "linear", 0.3)],
-    [boosting("tree", plan, {})],
-    [forest(plan, 3, 0.5)],
+  const ladder: Member[][] = [
+    [
+      { ...PLAIN_BOOSTING, weight: 1 },
+      { ...boosting("tree", plan, { learning_rate: 0.08, max_iter: 100, max_leaf_nodes: 15 }), weight: 1 },
+      { ...linear(plan, "linear", 0.3), weight: linearWeight(plan) },
+    ],
+    [{ ...boosting("tree", plan, {}), weight: 1 }],
+    [{ ...forest(plan, 3, 0.5), weight: 1 }],
   ];
-  return ladder[attempt - 1]?.map(({ kind, view, settings }) => ({ kind, view, settings, weight: 1 }));
+  return ladder[attempt - 1]?.map(({ kind, view, settings, weight }) => ({ kind, view, settings, weight }));
+}
+
+/** On few rows a linear model is as good as any; on many it only rounds the others off, for numbers more than for classes. */
+function linearWeight(plan: ModelPlan): number {
+  const many = plan.rows > 2000 ? 0.5 : 1;
+  return plan.task === "Regression" ? many / 2 : many;
 }
 
 /** So much work that a forest would eat the time that boosting uses better. */

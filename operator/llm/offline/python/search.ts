@@ -9,6 +9,8 @@ export type SearchPlan = {
   readonly trials: readonly Trial[];
   readonly folds: number;
   readonly repeats: number;
+  /** The last so many of the splits are used. */
+  readonly splits: number;
   /** Rows beyond which a random share is used. */
   readonly maxRows: number;
 };
@@ -28,6 +30,7 @@ export function trialsModule(plan: ModelPlan, search: SearchPlan): string {
     "]",
     `FOLDS = ${search.folds}`,
     `REPEATS = ${search.repeats}`,
+    `SPLITS = ${search.splits}`,
     `MAX_ROWS = ${search.maxRows}`,
   ].join("\n");
   return `${[TRIALS_HEAD, constants, splits(plan), EVALUATE(plan)].join("\n\n\n")}\n`;
@@ -100,7 +103,7 @@ def load() -> tuple:
         ${sample}
         keep = np.sort(keep)
         rows, target = rows.iloc[keep].reset_index(drop=True), target[keep]
-    return Cleaner().fit(rows).transform(rows), target, make_splits(rows, target)`;
+    return Cleaner().fit(rows).transform(rows), target, make_splits(rows, target)[-SPLITS:]`;
   const share = `def _share_of_each_class(target: np.ndarray) -> np.ndarray:
     order = np.random.default_rng(SEED).permutation(len(target))
     step = len(target) / MAX_ROWS
