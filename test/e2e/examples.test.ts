@@ -23,7 +23,7 @@ const manifests = readdirSync(EXAMPLES)
   });
 const runnable = manifests.filter(({ jobs }) => jobs.length > 0);
 
-/** The same job, quicker: two steps of the agent, and folds where there are folds. */
+/** The same job, quicker: one step of the offline author, and two folds where there are folds. */
 function hurried(document: Document): Document {
   const { spec } = document;
   if (document.kind === "Dataset") return { ...document, spec: { ...spec, source: absolute(spec.source) } };
@@ -35,7 +35,8 @@ function hurried(document: Document): Document {
       ...spec,
       dataset: absolute(spec.dataset),
       evaluation: { ...spec.evaluation, ...folds },
-      budget: { maxSteps: spec.llm?.provider === "Gemini" ? 8 : 2, maxSeconds: 600 },
+      budget: { maxSteps: spec.llm?.provider === "Gemini" ? 8 : 1, maxSeconds: 600 },
+      sandbox: { ...spec.sandbox, stepTimeoutSeconds: 30 },
     },
   };
 }
