@@ -177,6 +177,12 @@ def worse(report: Json) -> list[str]:
                 f"- {name}: the job did not get to the gradient-boosting baseline within its time and published: "
                 f"{published}. The baseline shown was fitted apart from it, without a limit."
             )
+        ours = data["scores"].get("ours", {})
+        if "score" in ours and "score" not in data["scores"].get("baseline", {}):
+            lines.append(
+                f"- {name}: no score of the gradient-boosting baseline to compare with; the job published: "
+                f"{ours['published']}."
+            )
         if "error" in data["scores"].get("ours", {}):
             lines.append(
                 f"- {name}: ours gave no model: {data['scores']['ours']['error'][:300]}"
