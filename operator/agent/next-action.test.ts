@@ -199,10 +199,16 @@ describe("the budget of seconds", () => {
     });
   });
 
-  test("tries one baseline whatever the time, since without a candidate there is nothing to publish", () => {
-    expect(nextAction(specOf(), journalOf(prepared()), 990)).toMatchObject({ which: "PriorBaseline" });
-    expect(nextAction(specOf(), journalOf(prepared(), baselines()[0]), 990)).toMatchObject({
+  test("verifies both baselines into the reserve, and the second until the budget itself is over", () => {
+    const first = baselines()[0];
+    expect(nextAction(specOf(), journalOf(prepared()), 990)).toMatchObject({ type: "VerifyBaseline" });
+    expect(nextAction(specOf(), journalOf(prepared(), first), 990)).toEqual({
+      type: "VerifyBaseline",
+      which: "BoostingBaseline",
+    });
+    expect(nextAction(specOf(), journalOf(prepared(), first), 1000)).toMatchObject({
       type: "StopAgent",
+      reason: "SecondsExhausted",
     });
   });
 

@@ -118,13 +118,16 @@ function agentAction(
   const origins = new Set<string>(candidates(entries).map((candidate) => candidate.origin));
   for (const entry of entries) if (entry.type === "CandidateFailed") origins.add(entry.origin);
   if (!origins.has("PriorBaseline")) return { type: "VerifyBaseline", which: "PriorBaseline" };
+  // The reserve gives way to the baseline: to publish a prior in time is worth less than a model a little late.
+  if (!origins.has("BoostingBaseline") && elapsedSeconds < spec.budget.maxSeconds) {
+    return { type: "VerifyBaseline", which: "BoostingBaseline" };
+  }
   if (remaining.seconds <= 0) {
     return stop(
       "SecondsExhausted",
       `the budget of ${spec.budget.maxSeconds} s is spent, but for what publishing takes`,
     );
   }
-  if (!origins.has("BoostingBaseline")) return { type: "VerifyBaseline", which: "BoostingBaseline" };
   if (spec.recipeFrom !== undefined) {
     if (!origins.has("Recipe")) return { type: "VerifyRecipe" };
     return stop("NoAgent", `the recipe of ${spec.recipeFrom} was trained on these rows, without an LLM`);

@@ -103,12 +103,15 @@ async function verifyBaseline(context: JobContext, which: keyof typeof BASELINES
     entry,
     environment: find(context.journal.entries, "DatasetPrepared")?.environment ?? "",
   };
-  return verifyAs(context, label, recipe, { origin: which, step: 0, name, description });
+  const { journal, job } = context;
+  const seconds = Math.max(1, job.spec.budget.maxSeconds - journal.elapsedSeconds());
+  return verifyAs(context, label, recipe, { origin: which, step: 0, name, description }, seconds);
 }
 
 async function verifyRecipe(context: JobContext, recipes: Recipes): Promise<JournalDraft> {
   const { recipe, name, description } = await recipes(context);
-  return verifyAs(context, "recipe", recipe, { origin: "Recipe", step: 0, name, description });
+  const what = { origin: "Recipe", step: 0, name, description } as const;
+  return verifyAs(context, "recipe", recipe, what, secondsLeft(context));
 }
 
 async function verifyAs(
@@ -118,9 +121,10 @@ async function verifyAs(
   what: Pick<Candidate, "step" | "name" | "description"> & {
     origin: "PriorBaseline" | "BoostingBaseline" | "Recipe";
   },
+  seconds: number,
 ): Promise<JournalDraft> {
   try {
-    const verification = await verify(context, label, recipe, secondsLeft(context));
+    const verification = await verify(context, label, recipe, seconds);
     return {
       type: "CandidateVerified",
       candidate: { number: nextCandidateNumber(context), ...what, recipe, ...verification },
