@@ -23,8 +23,8 @@ format: ## format and fix
 	@scripts/setup --dev
 	@npm run --silent format
 	@cd runner && ../.venv/bin/ruff check --fix . && ../.venv/bin/ruff format .
-	@.venv/bin/ruff check --config runner/pyproject.toml --fix examples bench
-	@.venv/bin/ruff format --config runner/pyproject.toml examples bench
+	@.venv/bin/ruff check --fix examples bench
+	@.venv/bin/ruff format examples bench
 
 bench-%: ## measure beside the peer, and write bench/results/NAME.json and .md (quality, intake, overhead)
 	@scripts/setup --dev

@@ -1,4 +1,4 @@
-"""The gradient-boosting baseline, fitted here where the job itself did not get to it: a lost comparison is told."""
+"""The gradient-boosting baseline, fitted here where the job itself did not get to it."""
 
 from __future__ import annotations
 

@@ -42,16 +42,12 @@ class DataSet:
     @property
     def job(self) -> str:
         """A valid name for the TrainingJob."""
-        return "bench-" + (
-            re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")[:40] or "data"
-        )
+        return "bench-" + (re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")[:40] or "data")
 
 
 def folder() -> Path:
     """Where the CSVs are looked for."""
-    return Path(
-        os.environ.get("AUTOAI_BENCH_DATA") or ROOT.parent / "shared" / "data"
-    ).resolve()
+    return Path(os.environ.get("AUTOAI_BENCH_DATA") or ROOT.parent / "shared" / "data").resolve()
 
 
 def choose(given: list[str]) -> tuple[list[DataSet], list[str]]:
@@ -75,9 +71,7 @@ def choose(given: list[str]) -> tuple[list[DataSet], list[str]]:
         for name, path in files.items()
         if name not in KNOWN
     ]
-    left_out += [
-        f"{name}.csv: not in the data folder" for name in KNOWN if name not in files
-    ]
+    left_out += [f"{name}.csv: not in the data folder" for name in KNOWN if name not in files]
     return chosen, left_out
 
 
@@ -90,13 +84,9 @@ def named(text: str) -> DataSet:
     if not path.is_file():
         raise SystemExit(f"bench-quality: there is no file {file}, and no {path}")
     if len(rest) > 2 or any(not part for part in rest):
-        raise SystemExit(
-            f"bench-quality: {text}: expected FILE, FILE:TARGET or FILE:TARGET:METRIC"
-        )
+        raise SystemExit(f"bench-quality: {text}: expected FILE, FILE:TARGET or FILE:TARGET:METRIC")
     if not rest:
         if path.stem not in KNOWN:
-            raise SystemExit(
-                f"bench-quality: what is to be predicted in {file}? Give {file}:TARGET[:METRIC]"
-            )
+            raise SystemExit(f"bench-quality: what is to be predicted in {file}? Give {file}:TARGET[:METRIC]")
         return DataSet(path.resolve(), *KNOWN[path.stem])
     return DataSet(path.resolve(), rest[0], rest[1] if len(rest) == 2 else None)

@@ -31,9 +31,7 @@ SEED = 0
 def arguments() -> argparse.Namespace:
     """The options."""
     parser = argparse.ArgumentParser(prog="bench-quality", description=__doc__)
-    parser.add_argument(
-        "--seconds", type=int, default=180, help="for each system on each data set"
-    )
+    parser.add_argument("--seconds", type=int, default=180, help="for each system on each data set")
     parser.add_argument(
         "--data",
         nargs="+",
@@ -55,9 +53,7 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if options.seconds < 10:
         parser.error("--seconds must be 10 or more")
-    options.systems = [
-        name for name in options.systems.split(",") if name not in ("", "none", "ours")
-    ]
+    options.systems = [name for name in options.systems.split(",") if name not in ("", "none", "ours")]
     for name in options.systems:
         if name not in peers.NAMES:
             parser.error(f"unknown system {name}: choose from {', '.join(peers.NAMES)}")
@@ -107,15 +103,11 @@ def begin(options: argparse.Namespace, left_out: list[str]) -> Json:
             f"bench-quality: the run to resume had {earlier['seconds']} s a system: "
             f"give --seconds {earlier['seconds']}, or leave --resume out"
         )
-    systems = [
-        name for name in peers.NAMES if name in (*earlier["systems"], *options.systems)
-    ]
+    systems = [name for name in peers.NAMES if name in (*earlier["systems"], *options.systems)]
     return {**earlier, "systems": systems}
 
 
-def run_ours(
-    report: Json, data: catalogue.DataSet, seconds: int, home: Path
-) -> Json | None:
+def run_ours(report: Json, data: catalogue.DataSet, seconds: int, home: Path) -> Json | None:
     """Our job on one data set; its facts are kept beside its home, so that a resumed run finds its rows."""
     kept = home / f"{data.job}.facts.json"
     entry = report["data"].get(data.name)
@@ -133,12 +125,8 @@ def run_ours(
     try:
         job = ours.run(data, seconds, home)
         result = scoring.score(job, job["ours"], {})
-        if abs(result["score"] - job["reported"]) > 1e-9 * max(
-            1.0, abs(result["score"])
-        ):
-            raise ValueError(
-                f"the job reported {job['reported']}, its predictions score {result['score']}"
-            )
+        if abs(result["score"] - job["reported"]) > 1e-9 * max(1.0, abs(result["score"])):
+            raise ValueError(f"the job reported {job['reported']}, its predictions score {result['score']}")
     except (
         ours.JobFailedError,
         ValueError,
@@ -168,21 +156,17 @@ def run_ours(
 
 
 def score_baseline(entry: Json, data: catalogue.DataSet, job: Json) -> None:
-    """The gradient-boosting baseline on the final rows: the job's own, or where it had none, one made here."""
+    """The gradient-boosting baseline on the final rows: the job's own, or one made here."""
     if "score" in entry["scores"].get("baseline", {}):
         return
     try:
-        file = job["baseline"] or baseline.predictions(
-            job, peers.cache() / "runs" / data.job / "baseline"
-        )
+        file = job["baseline"] or baseline.predictions(job, peers.cache() / "runs" / data.job / "baseline")
         result = scoring.score(job, file, {})
         paired = scoring.score(job, job["ours"], {"baseline": file})
     except (ValueError, OSError, subprocess.TimeoutExpired) as error:
         entry["scores"]["baseline"] = {"error": str(error)[:300]}
         return
-    entry["versus"] = [
-        one for one in entry["versus"] if one["name"] != "baseline"
-    ] + paired["versus"]
+    entry["versus"] = [one for one in entry["versus"] if one["name"] != "baseline"] + paired["versus"]
     entry["scores"]["baseline"] = {
         "score": result["score"],
         "standardError": result["standardError"],
@@ -190,9 +174,7 @@ def score_baseline(entry: Json, data: catalogue.DataSet, job: Json) -> None:
     }
 
 
-def run_peer(
-    report: Json, system: str, data: catalogue.DataSet, job: Json, seconds: int
-) -> None:
+def run_peer(report: Json, system: str, data: catalogue.DataSet, job: Json, seconds: int) -> None:
     """One peer on the rows of our job, and our paired gain over it."""
     entry = report["data"][data.name]
     if "score" in entry["scores"].get(system, {}):
@@ -214,9 +196,7 @@ def run_peer(
         entry["scores"][system] = {"error": str(error), "load": load}
         say(f"{data.name}: {peers.NAMES[system]}: {error}")
         return
-    entry["versus"] = [
-        one for one in entry["versus"] if one["name"] != system
-    ] + paired["versus"]
+    entry["versus"] = [one for one in entry["versus"] if one["name"] != system] + paired["versus"]
     entry["scores"][system] = {
         "score": result["score"],
         "standardError": result["standardError"],

@@ -41,13 +41,9 @@ def manifest(data: DataSet, seconds: int) -> Json:
     }
 
 
-def autoai(
-    home: Path, *arguments: str, timeout: float = 120
-) -> subprocess.CompletedProcess[str]:
+def autoai(home: Path, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
     """The command line, from the sources, without a key that would bring an LLM in."""
-    variables = {
-        name: value for name, value in os.environ.items() if name != "GEMINI_API_KEY"
-    }
+    variables = {name: value for name, value in os.environ.items() if name != "GEMINI_API_KEY"}
     return subprocess.run(
         [str(NODE), str(CLI), *arguments, "--home", str(home)],
         capture_output=True,
@@ -64,14 +60,10 @@ def run(data: DataSet, seconds: int, home: Path) -> Json:
     file = home / f"{data.job}.json"
     file.write_text(json.dumps(manifest(data, seconds), indent=1))
     start = time.monotonic()
-    ended = autoai(
-        home, "run", "-f", str(file), "--replace", "--json", timeout=seconds + GRACE
-    )
+    ended = autoai(home, "run", "-f", str(file), "--replace", "--json", timeout=seconds + GRACE)
     wall = time.monotonic() - start
     if ended.returncode != 0:
-        raise JobFailedError(
-            f"exit code {ended.returncode}: {ended.stderr.strip()[-1500:]}"
-        )
+        raise JobFailedError(f"exit code {ended.returncode}: {ended.stderr.strip()[-1500:]}")
     status = json.loads(ended.stdout)["status"]
     journal = autoai(home, "inspect", data.job, "--json")
     entries = [json.loads(line) for line in journal.stdout.splitlines() if line]
@@ -88,11 +80,7 @@ def facts(entries: list[Json], folder: Path) -> Json:
     by_type = {entry["type"]: entry for entry in entries}
     prepared, published = by_type["DatasetPrepared"], by_type["ModelPublished"]
     # In some entries `candidate` is a number: that of one told of before.
-    candidates = [
-        entry["candidate"]
-        for entry in entries
-        if isinstance(entry.get("candidate"), dict)
-    ]
+    candidates = [entry["candidate"] for entry in entries if isinstance(entry.get("candidate"), dict)]
     boosting = next(
         (one["number"] for one in candidates if one["origin"] == "BoostingBaseline"),
         None,
@@ -127,9 +115,7 @@ def warm(home: Path) -> None:
     example = ROOT / "examples" / "multiclass-wine.yaml"
     ended = autoai(home, "run", "-f", str(example), "--replace", timeout=GRACE)
     if ended.returncode != 0:
-        raise SystemExit(
-            f"bench-quality: {example.name} does not run here: {ended.stderr.strip()[-1500:]}"
-        )
+        raise SystemExit(f"bench-quality: {example.name} does not run here: {ended.stderr.strip()[-1500:]}")
 
 
 def clear(home: Path) -> None:

@@ -73,20 +73,14 @@ def environment(name: str) -> Path:
             )
         except subprocess.CalledProcessError as error:
             lines = error.stderr.strip().splitlines()
-            raise PeerFailedError(
-                f"not installed: {lines[-1] if lines else error}"
-            ) from error
+            raise PeerFailedError(f"not installed: {lines[-1] if lines else error}") from error
         except subprocess.TimeoutExpired as error:
-            raise PeerFailedError(
-                f"not installed within {INSTALL_SECONDS} s"
-            ) from error
+            raise PeerFailedError(f"not installed within {INSTALL_SECONDS} s") from error
     (place / "complete").touch()
     return python
 
 
-def run(
-    name: str, job: dict[str, Any], target: str, seconds: int, seed: int, folder: Path
-) -> dict[str, Any]:
+def run(name: str, job: dict[str, Any], target: str, seconds: int, seed: int, folder: Path) -> dict[str, Any]:
     """Fits and predicts in a fresh process; returns the predictions' path and what it took."""
     python = environment(name)
     shutil.rmtree(folder, ignore_errors=True)
@@ -118,17 +112,11 @@ def run(
             os.killpg(child.pid, 9)
             child.wait()
             if isinstance(error, subprocess.TimeoutExpired):
-                raise PeerFailedError(
-                    f"not done {GRACE} s after its {seconds} s"
-                ) from error
+                raise PeerFailedError(f"not done {GRACE} s after its {seconds} s") from error
             raise
     wall = time.monotonic() - start
     if code != 0 or not (folder / "predictions.csv").is_file():
-        lines = [
-            line
-            for line in (folder / "log.txt").read_text().splitlines()
-            if line.strip()
-        ]
+        lines = [line for line in (folder / "log.txt").read_text().splitlines() if line.strip()]
         raise PeerFailedError(
             f"failed with exit code {code}: {lines[-1][:300] if lines else 'it said nothing'}"
         )

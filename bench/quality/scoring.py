@@ -21,9 +21,7 @@ def score(job: Json, predictions: str, rivals: dict[str, str], seed: int = 0) ->
         **{key: job[key] for key in ("task", "metric", "classes")},
         "seed": seed,
         "pairs": [{"labels": job["labels"], "predictions": predictions}],
-        "versus": [
-            {"name": name, "predictions": [path]} for name, path in rivals.items()
-        ],
+        "versus": [{"name": name, "predictions": [path]} for name, path in rivals.items()],
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -48,8 +46,6 @@ def score(job: Json, predictions: str, rivals: dict[str, str], seed: int = 0) ->
             return dict(json.loads((folder / "result.json").read_text()))
         refusal = folder / "error.json"
         said = (
-            json.loads(refusal.read_text())["message"]
-            if refusal.is_file()
-            else ended.stderr.strip()[-500:]
+            json.loads(refusal.read_text())["message"] if refusal.is_file() else ended.stderr.strip()[-500:]
         )
         raise ValueError(f"the scorer refused the predictions: {said}")

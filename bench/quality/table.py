@@ -78,9 +78,7 @@ def markdown(report: Json) -> str:
             "the process to its predictions, and for AutoAI to its report."
         ),
         "",
-        "| data set | rows to train, to score | metric | "
-        + " | ".join(LABELS[one] for one in order)
-        + " |",
+        "| data set | rows to train, to score | metric | " + " | ".join(LABELS[one] for one in order) + " |",
         "| --- | --- | --- |" + " --- |" * len(order),
     ]
     for name, data in report["data"].items():
@@ -95,10 +93,7 @@ def markdown(report: Json) -> str:
     lines += [f"- {report['machine']}; commit {report['commit']}; {report['at']}."]
     lines += [f"- Versions: {versions(report)}."]
     loads = [
-        one["load"]
-        for data in report["data"].values()
-        for one in data["scores"].values()
-        if "load" in one
+        one["load"] for data in report["data"].values() for one in data["scores"].values() if "load" in one
     ]
     if loads:
         lines.append(
@@ -125,19 +120,13 @@ BASELINE = "gradient-boosting baseline (candidate 1)"
 def row(name: str, data: Json, order: list[str]) -> str:
     """A data set's scores."""
     scores = data["scores"]
-    known = {
-        one: scores[one]["score"] for one in order if "score" in scores.get(one, {})
-    }
+    known = {one: scores[one]["score"] for one in order if "score" in scores.get(one, {})}
     sign = -1 if data.get("metric") in LOWER_IS_BETTER else 1
     best = max(known, key=lambda one: sign * known[one], default=None)
     cells = [cell(scores.get(one), one == best) for one in order]
     rows = data.get("rows")
     sizes = f"{rows['train'] + rows['selection']:,}, {rows['final']:,}" if rows else "-"
-    return (
-        f"| {name} | {sizes} | {data.get('metric') or '-'} | "
-        + " | ".join(cells)
-        + " |"
-    )
+    return f"| {name} | {sizes} | {data.get('metric') or '-'} | " + " | ".join(cells) + " |"
 
 
 def cell(score: Json | None, best: bool) -> str:
@@ -161,9 +150,7 @@ def worse(report: Json) -> list[str]:
                 continue
             size = abs(rival["gain"])
             noise = (
-                "within one standard error"
-                if size <= rival["standardError"]
-                else "beyond one standard error"
+                "within one standard error" if size <= rival["standardError"] else "beyond one standard error"
             )
             if size > 2 * rival["standardError"]:
                 noise = "beyond two standard errors"
@@ -174,7 +161,7 @@ def worse(report: Json) -> list[str]:
         if data["scores"].get("baseline", {}).get("byJob") is False:
             published = data["scores"]["ours"]["published"]
             lines.append(
-                f"- {name}: the job did not get to the gradient-boosting baseline within its time and published: "
+                f"- {name}: the job did not get to the gradient-boosting baseline in time and published: "
                 f"{published}. The baseline shown was fitted apart from it, without a limit."
             )
         ours = data["scores"].get("ours", {})
@@ -184,9 +171,7 @@ def worse(report: Json) -> list[str]:
                 f"{ours['published']}."
             )
         if "error" in data["scores"].get("ours", {}):
-            lines.append(
-                f"- {name}: ours gave no model: {data['scores']['ours']['error'][:300]}"
-            )
+            lines.append(f"- {name}: ours gave no model: {data['scores']['ours']['error'][:300]}")
     return lines
 
 

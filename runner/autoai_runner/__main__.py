@@ -79,8 +79,8 @@ def write_json(path: Path, document: object) -> None:
 def leave(code: int) -> NoReturn:
     """Ends the process without taking Arrow's threads down.
 
-    All files are written and closed by now. One run of a few hundred was seen to abort at its end ("terminate called
-    without an active exception"), which is what a thread pool does that is taken down while its threads run.
+    All files are written and closed by now. One run of a few hundred was seen to abort at its end ("terminate
+    called without an active exception"), as a thread pool does that is taken down while its threads run.
     """
     sys.stdout.flush()
     sys.stderr.flush()

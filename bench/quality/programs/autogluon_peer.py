@@ -14,9 +14,7 @@ problems = {
     "Regression": "regression",
 }
 metrics = {
-    "RocAuc": "roc_auc_ovo_macro"
-    if asked["task"] == "MulticlassClassification"
-    else "roc_auc",
+    "RocAuc": "roc_auc_ovo_macro" if asked["task"] == "MulticlassClassification" else "roc_auc",
     "AveragePrecision": "average_precision",
     "Accuracy": "accuracy",
     "BalancedAccuracy": "balanced_accuracy",

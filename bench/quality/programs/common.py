@@ -20,9 +20,7 @@ def frames(asked: dict[str, Any]) -> tuple[Any, Any]:
     import pandas
 
     regression = asked["task"] == "Regression"
-    train = pandas.read_csv(
-        asked["train"], dtype=None if regression else {asked["target"]: str}
-    )
+    train = pandas.read_csv(asked["train"], dtype=None if regression else {asked["target"]: str})
     return train, pandas.read_csv(asked["features"])
 
 
@@ -34,11 +32,7 @@ def write(
 ) -> None:
     """The CSV that the operator's scorer reads: `prediction`, and `p:<class>` for each class."""
     names = [] if classes is None else [f"p:{name}" for name in classes]
-    rows = (
-        [[] for _ in predicted]
-        if probabilities is None
-        else [list(row) for row in probabilities]
-    )
+    rows = [[] for _ in predicted] if probabilities is None else [list(row) for row in probabilities]
     with Path(asked["output"]).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["prediction", *names])

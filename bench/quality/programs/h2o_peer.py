@@ -25,13 +25,8 @@ try:
     types = None if regression else {asked["target"]: "enum"}
     train = h2o.import_file(asked["train"], header=1, sep=",", col_types=types)
     # Each column as in the train rows: a few rows alone may look like another type.
-    known = {
-        name: kind for name, kind in train.types.items() if name != asked["target"]
-    }
-    known = {
-        name: "numeric" if kind in ("int", "real") else kind
-        for name, kind in known.items()
-    }
+    known = {name: kind for name, kind in train.types.items() if name != asked["target"]}
+    known = {name: "numeric" if kind in ("int", "real") else kind for name, kind in known.items()}
     rows = h2o.import_file(asked["features"], header=1, sep=",", col_types=known)
     automl = H2OAutoML(
         max_runtime_secs=asked["seconds"],
