@@ -97,7 +97,7 @@ describe("commands on a job that is READY", () => {
     const { stdout, code } = await cli("list");
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^NAME +STATE +SCORE +BASELINE +STEP +CREATED\njob +READY +0\.\d+ +0\.\d+ +4\/12 /,
+      /^NAME +STATE +SCORE +BASELINE +STEP +CREATED\njob +READY +[01](\.\d+)? +[01](\.\d+)? +4\/12 /,
     );
   });
 
