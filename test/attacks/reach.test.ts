@@ -51,7 +51,9 @@ for top, folders, files in os.walk("/", onerror=refuse):
             print("FOUND", path)
 print("looked at", seen > 10, "found", found)
 for path in ("/root", "/home", os.environ["HOME"], "/etc/shadow", "/etc/passwd", "/srv", "/var", "/sys", "/run"):
-    if os.path.exists(path) and os.listdir(path): print("there is", path)
+    # Python itself may be installed below a home; nothing else of that home is there.
+    below = [name for top, folders, files in os.walk(path) if not f"{top}/".startswith(f"{sys.base_prefix}/") for name in files]
+    if os.path.isfile(path) or below: print("there is", path)
 `,
       { command: ["attack.py", SECRET] },
     );
