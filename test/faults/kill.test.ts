@@ -14,8 +14,18 @@ const PREFIX = "jobs/default/churn-0b5e2a1c/journal";
 async function everything(store: ArtifactStore): Promise<Record<string, string>> {
   const keys = await store.list("jobs/");
   const models = await store.list("models/");
+  // The report says where things lie, which is the one difference that there may be.
+  const root = store.uri("x").slice(0, -1);
   const bodies = await Promise.all(
-    [...keys, ...models].map(async (key) => [key, Buffer.from(await store.get(key)).toString()] as const),
+    [...keys, ...models].map(
+      async (key) =>
+        [
+          key,
+          Buffer.from(await store.get(key))
+            .toString()
+            .replaceAll(root, "store:"),
+        ] as const,
+    ),
   );
   return Object.fromEntries(bodies);
 }
