@@ -6,7 +6,7 @@ import { indexPage, journalPage, kindPage, modelManifestPage } from "./reference
 import { toYaml } from "./yaml.ts";
 
 /** Folders in which nothing else may lie. */
-export const OWNED_FOLDERS = ["crds", "docs/reference"] as const;
+export const OWNED_FOLDERS = ["crds", "charts/autoai/templates/crds", "docs/reference"] as const;
 
 const YAML_NOTICE = "# Generated from operator/api by `npm run generate`; do not edit.\n";
 
@@ -23,7 +23,30 @@ export function generatedFiles(): Record<string, string> {
         YAML_NOTICE + toYaml(customResourceDefinition(kind)),
       ]),
     ),
+    ...Object.fromEntries(
+      KINDS.map((kind) => [
+        `charts/autoai/templates/crds/${GROUP}_${kind.plural}.yaml`,
+        chartTemplate(toYaml(customResourceDefinition(kind))),
+      ]),
+    ),
     ...Object.fromEntries(pages.map(({ file, text }) => [`docs/reference/${file}`, text])),
     "docs/reference/README.md": indexPage(pages),
   };
+}
+
+/**
+ * A CRD as a template of the Helm chart. Templates are upgraded, which files of a chart's crds/ folder are not; what keeps
+ * helm from deleting it, and every resource of its kind with it, is the annotation.
+ */
+function chartTemplate(crd: string): string {
+  const lines = crd.replaceAll("{{", '{{ "{{" }}').split("\n");
+  const name = lines.findIndex((line) => line.startsWith("  name: "));
+  const metadata = [
+    "  annotations:",
+    "    helm.sh/resource-policy: keep",
+    "  labels:",
+    '    {{- include "autoai.labels" (list . "crds") | nindent 4 }}',
+  ];
+  const body = [...lines.slice(0, name + 1), ...metadata, ...lines.slice(name + 1)].join("\n");
+  return `${YAML_NOTICE}{{- if .Values.crds.install }}\n${body}{{- end }}\n`;
 }
