@@ -1,8 +1,17 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { appendFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { parse } from "yaml";
 
 const script = join(import.meta.dirname, "generate.ts");
 let folder = "";
@@ -41,4 +50,12 @@ test("the repository's own generated files are fresh", () => {
   const { stderr, status } = check(join(import.meta.dirname, "..", ".."));
   expect(stderr).toBe("");
   expect(status).toBe(0);
+});
+
+test("a CRD means the same to readers of YAML 1.1, such as kubectl, which takes a plain Off for false", () => {
+  const crds = join(folder, "crds");
+  for (const name of readdirSync(crds)) {
+    const text = readFileSync(join(crds, name), "utf8");
+    expect(parse(text, { version: "1.1" }), name).toEqual(parse(text));
+  }
 });

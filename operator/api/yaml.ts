@@ -185,5 +185,6 @@ function located(document: Document.Parsed, value: unknown, at: (offset: number)
 
 /** One document, in a form that does not depend on how its value was built. */
 export function toYaml(value: unknown): string {
-  return stringify(value, { lineWidth: 110, aliasDuplicateObjects: false });
+  // kubectl and helm read YAML 1.1, where a plain Off or Yes is a boolean.
+  return stringify(value, { lineWidth: 110, aliasDuplicateObjects: false, compat: "yaml-1.1" });
 }
