@@ -24,3 +24,17 @@ export class NotFoundError extends Error {
     this.key = key;
   }
 }
+
+/**
+ * The store did not answer, or would not serve us: never the fault of what is kept in it. Its message holds neither
+ * credentials nor signed URLs.
+ */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  /** StoreUnavailable: it did not answer, or answered that it cannot just now. StoreRefused: credentials, rights or bucket are wrong. */
+  readonly reason: "StoreUnavailable" | "StoreRefused";
+  constructor(reason: "StoreUnavailable" | "StoreRefused", message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}

@@ -2,11 +2,13 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findMinio, type Minio, startMinio } from "../../test/minio.ts";
 import { type ArtifactStore, NotFoundError } from "./artifact-store.ts";
 import { FileStore } from "./file-store.ts";
 import { InvalidKeyError } from "./key.ts";
 import { MemoryStore } from "./memory-store.ts";
+import { S3Store } from "./minio.ts";
 
 const directories: string[] = [];
 function directory(): string {
@@ -20,20 +22,36 @@ afterAll(() => {
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (body: Uint8Array) => new TextDecoder().decode(body);
 
-const stores: [string, () => ArtifactStore][] = [
+const program = findMinio();
+let minio: Minio;
+beforeAll(async () => {
+  if (program !== undefined) minio = await startMinio(program);
+});
+afterAll(() => minio?.close());
+
+let buckets = 0;
+type Making = () => ArtifactStore | Promise<ArtifactStore>;
+async function bucket(): Promise<S3Store> {
+  const store = new S3Store({ ...minio.options, bucket: `bucket-${++buckets}` });
+  await store.ensureBucket();
+  return store;
+}
+
+const stores: [string, Making][] = [
   ["FileStore", () => new FileStore(directory())],
   ["MemoryStore", () => new MemoryStore()],
 ];
+if (program !== undefined) stores.push(["S3Store", bucket]);
 describe.each(stores)("%s", (_, make) => {
   it("gives back what was put, and what replaced it", async () => {
-    const store = make();
+    const store = await make();
     await store.put("a/b", bytes("one"));
     await store.put("a/b", bytes("two"));
     expect(text(await store.get("a/b"))).toBe("two");
   });
 
   it("creates a key once, and leaves the first object as it was", async () => {
-    const store = make();
+    const store = await make();
     const created = await Promise.all(["x", "y", "z"].map((body) => store.create("journal/1", bytes(body))));
     expect(created.filter(Boolean)).toHaveLength(1);
     expect(text(await store.get("journal/1"))).toBe(["x", "y", "z"][created.indexOf(true)]);
@@ -41,7 +59,7 @@ describe.each(stores)("%s", (_, make) => {
   });
 
   it("throws NotFoundError for a key that is missing, or only a directory of others", async () => {
-    const store = make();
+    const store = await make();
     await store.put("a/b", bytes(""));
     await expect(store.get("a")).rejects.toBeInstanceOf(NotFoundError);
     await expect(store.get("a/b/c")).rejects.toBeInstanceOf(NotFoundError);
@@ -50,7 +68,7 @@ describe.each(stores)("%s", (_, make) => {
   });
 
   it("lists and deletes by prefix, in the middle of a name too", async () => {
-    const store = make();
+    const store = await make();
     for (const key of ["j/10", "j/2", "j-x/1", "k/1"]) await store.put(key, bytes(""));
     expect(await store.list("j")).toEqual(["j-x/1", "j/10", "j/2"]);
     expect(await store.list("j/1")).toEqual(["j/10"]);
@@ -65,7 +83,7 @@ describe.each(stores)("%s", (_, make) => {
   it.each(["", "/a", "a/", "a//b", "..", "a/../b", ".partial/x", "a\\b", "a\u0000b", "a".repeat(300), "./a"])(
     "refuses the key %j",
     async (key) => {
-      const store = make();
+      const store = await make();
       await expect(store.put(key, bytes(""))).rejects.toBeInstanceOf(InvalidKeyError);
       await expect(store.get(key)).rejects.toBeInstanceOf(InvalidKeyError);
       await expect(store.create(key, bytes(""))).rejects.toBeInstanceOf(InvalidKeyError);
