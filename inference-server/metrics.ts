@@ -1,0 +1,90 @@
+/** What the server counts, for Prometheus. Labels are bounded: routes, status codes, engines. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { RuntimeObserver } from "./runtime/python-worker.ts";
+
+export type Metrics = RuntimeObserver & {
+  readonly registry: Registry;
+  request(route: string, status: number, seconds: number): void;
+  rows(count: number, warnings: number): void;
+};
+
+/** @param model labels of every metric: which model this is */
+export function metrics(model: { readonly name: string; readonly digest: string }): Metrics {
+  const registry = new Registry();
+  registry.setDefaultLabels({ model: model.name, digest: model.digest.slice(0, 12) });
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const requests = new Histogram({
+    name: "autoai_inference_request_seconds",
+    help: "Time from a request's arrival to its reply.",
+    labelNames: ["route", "status"],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers,
+  });
+  const rows = new Counter({
+    name: "autoai_inference_rows_total",
+    help: "Rows that were predicted.",
+    registers,
+  });
+  const warnings = new Counter({
+    name: "autoai_inference_row_warnings_total",
+    help: "Cells that were predicted with a warning: unseen values, missing ones.",
+    registers,
+  });
+  const batchRows = new Histogram({
+    name: "autoai_inference_batch_rows",
+    help: "Rows of a batch.",
+    buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096],
+    registers,
+  });
+  const batchRequests = new Histogram({
+    name: "autoai_inference_batch_requests",
+    help: "Requests of a batch.",
+    buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
+    registers,
+  });
+  const batchSeconds = new Histogram({
+    name: "autoai_inference_batch_seconds",
+    help: "Time that the worker took for a batch.",
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers,
+  });
+  const waiting = new Gauge({
+    name: "autoai_inference_waiting_rows",
+    help: "Rows that wait for the worker.",
+    registers,
+  });
+  const ready = new Gauge({
+    name: "autoai_inference_ready",
+    help: "1 where a worker serves, by engine.",
+    labelNames: ["engine"],
+    registers,
+  });
+  const ended = new Counter({
+    name: "autoai_inference_worker_ends_total",
+    help: "Workers that died and were started again.",
+    registers,
+  });
+  return {
+    registry,
+    request: (route, status, seconds) => requests.observe({ route, status: String(status) }, seconds),
+    rows(count, warned) {
+      rows.inc(count);
+      if (warned > 0) warnings.inc(warned);
+    },
+    batch(rowsOf, requestsOf, seconds) {
+      batchRows.observe(rowsOf);
+      batchRequests.observe(requestsOf);
+      batchSeconds.observe(seconds);
+    },
+    waiting: (count) => waiting.set(count),
+    workerReady(engine) {
+      ready.reset();
+      ready.set({ engine }, 1);
+    },
+    workerEnded() {
+      ready.reset();
+      ended.inc();
+    },
+  };
+}

@@ -1,0 +1,125 @@
+/** The Open Inference Protocol V2 (https://github.com/kserve/open-inference-protocol), over HTTP. */
+import type { FastifyPluginAsync } from "fastify";
+import type { Served } from "../app.ts";
+import { RequestError } from "../errors.ts";
+import { ERROR_SCHEMA, exampleRow, type JsonSchema } from "../schema/openapi.ts";
+import { checkColumns } from "../schema/rows.ts";
+import { columnsOfTensors, inputTensors, outputTensors, parseInfer, tensorsOf } from "../schema/tensors.ts";
+
+type Named = { Params: { name: string; version?: string } };
+
+export const openInferenceRoutes: FastifyPluginAsync<Served> = async (fastify, served) => {
+  const { model, schema, runtime, metrics, maxRows } = served;
+  const name = model.manifest.provenance.job.name;
+  const about = (summary: string, body?: JsonSchema) => ({
+    schema: {
+      summary,
+      tags: ["Open Inference Protocol V2"],
+      ...(body ? { body } : {}),
+      response: {
+        "2xx": { description: "As the protocol has it", type: "object", additionalProperties: true },
+        "4xx": { description: "Not as expected", ...ERROR_SCHEMA },
+        "5xx": { description: "Not now", ...ERROR_SCHEMA },
+      },
+    },
+  });
+  /** One model of one version is served, and nothing else is known. */
+  const checkNamed = ({ name: asked, version }: Named["Params"]): void => {
+    if (asked !== name) {
+      throw new RequestError(
+        404,
+        "UnknownModel",
+        `there is no model ${JSON.stringify(asked)}; ${name} is served`,
+      );
+    }
+    if (version !== undefined && version !== model.digest) {
+      throw new RequestError(404, "UnknownVersion", `of ${name}, version ${model.digest} is served`);
+    }
+  };
+  const notReady = () =>
+    new RequestError(
+      503,
+      "NotReady",
+      `the model is not ready: ${runtime.status().lastFailure ?? "starting"}`,
+      1,
+    );
+
+  fastify.get("/v2", about("The server"), async () => ({ name: "autoai", version: "2", extensions: [] }));
+  fastify.get("/v2/health/live", about("Whether the server runs"), async () => ({ live: true }));
+  fastify.get("/v2/health/ready", about("Whether the model answers"), async () => {
+    if (!runtime.status().ready) throw notReady();
+    return { ready: true };
+  });
+  for (const path of ["/v2/models/:name", "/v2/models/:name/versions/:version"]) {
+    fastify.get<Named>(path, about("The model's tensors"), async ({ params }) => {
+      checkNamed(params);
+      return {
+        name,
+        versions: [model.digest],
+        platform: "autoai_tabular",
+        inputs: inputTensors(schema),
+        outputs: outputTensors(schema),
+        parameters: { content_type: "pd" },
+      };
+    });
+    fastify.get<Named>(`${path}/ready`, about("Whether the model answers"), async ({ params }) => {
+      checkNamed(params);
+      if (!runtime.status().ready) throw notReady();
+      return { name, ready: true };
+    });
+    fastify.post<Named>(`${path}/infer`, about("Predict", inferSchema()), async (request) => {
+      checkNamed(request.params);
+      const asked = parseInfer(request.body);
+      const { rows, warnings } = checkColumns(schema, columnsOfTensors(asked), maxRows);
+      const prediction = await runtime.predict(rows);
+      metrics.rows(rows.count, warnings.length);
+      return {
+        model_name: name,
+        model_version: model.digest,
+        id: asked.id ?? request.id,
+        parameters: {
+          content_type: "pd",
+          ...(warnings.length ? { warnings: JSON.stringify(warnings) } : {}),
+        },
+        outputs: tensorsOf(prediction, schema, asked.outputs),
+      };
+    });
+  }
+
+  function inferSchema(): JsonSchema {
+    const row = exampleRow(schema);
+    const inputs = inputTensors(schema).map((tensor) => ({
+      ...tensor,
+      shape: [1, 1],
+      data: [row[tensor.name]],
+    }));
+    return {
+      type: "object",
+      required: ["inputs"],
+      properties: {
+        id: { type: "string", maxLength: 256 },
+        parameters: { type: "object", additionalProperties: true },
+        inputs: {
+          type: "array",
+          minItems: 1,
+          items: {
+            type: "object",
+            required: ["name", "shape", "datatype", "data"],
+            properties: {
+              name: { type: "string" },
+              shape: { type: "array", items: { type: "integer" } },
+              datatype: { type: "string" },
+              parameters: { type: "object", additionalProperties: true },
+              data: { type: "array", items: {} },
+            },
+          },
+        },
+        outputs: {
+          type: "array",
+          items: { type: "object", required: ["name"], properties: { name: { type: "string" } } },
+        },
+      },
+      examples: [{ parameters: { content_type: "pd" }, inputs }],
+    };
+  }
+};

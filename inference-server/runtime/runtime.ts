@@ -1,0 +1,45 @@
+/** ModelRuntime: what computes predictions, behind one interface, whatever it is. */
+
+/** Rows of one request, column by column. */
+export type RowBatch = {
+  readonly count: number;
+  /** One array a numeric column, in the order of the schema; NaN where missing, booleans as 0 and 1. */
+  readonly numbers: readonly Float64Array[];
+  /** One array a text column, in the order of the schema; null where missing. */
+  readonly texts: readonly (readonly (string | null)[])[];
+  /** Whether it may not share a batch: its cells would change the types of the columns for the other rows. */
+  readonly alone: boolean;
+};
+
+export type Prediction = {
+  /** A number a row; for classification the index of the class. */
+  readonly values: Float64Array;
+  /** Row by row, a number for each class; absent where the model gives none. */
+  readonly probabilities?: Float64Array;
+};
+
+export type Engine = "Compiled" | "DataFrame";
+
+export type RuntimeStatus = {
+  readonly ready: boolean;
+  /** What serves; absent until something does. */
+  readonly engine?: Engine;
+  /** Why no faster engine serves. */
+  readonly refused?: string;
+  /** Why it is not ready, or what failed last. */
+  readonly lastFailure?: string;
+  readonly restarts: number;
+};
+
+export interface ModelRuntime {
+  /** Resolves when the model has answered its reference rows as it did when it was published. Throws ModelRefusedError. */
+  start(): Promise<void>;
+  /**
+   * Throws OverloadedError, WorkerUnavailableError, TimedOutError, ModelFailedError.
+   * Any number may be called at once.
+   */
+  predict(rows: RowBatch): Promise<Prediction>;
+  status(): RuntimeStatus;
+  /** Answers what is in flight, then ends. May be called twice. */
+  close(): Promise<void>;
+}

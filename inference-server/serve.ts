@@ -1,0 +1,110 @@
+/** Puts a server together: the package is checked, the worker is started and put to the test, and only then is listened. */
+import { randomUUID } from "node:crypto";
+import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from "fastify";
+import { app } from "./app.ts";
+import { metrics } from "./metrics.ts";
+import { readReference } from "./package/reference.ts";
+import { verifyPackage } from "./package/verify.ts";
+import { PythonWorker, type PythonWorkerOptions } from "./runtime/python-worker.ts";
+import type { ModelRuntime } from "./runtime/runtime.ts";
+import type { WorkerLauncher } from "./runtime/worker-link.ts";
+import { schemaOf } from "./schema/columns.ts";
+
+export type ServeLimits = PythonWorkerOptions["limits"] & {
+  /** Bytes of a request's body. */
+  readonly bodyBytes: number;
+  /** Rows of a request. */
+  readonly requestRows: number;
+};
+
+export const DEFAULT_LIMITS: ServeLimits = {
+  bodyBytes: 16 * 1024 ** 2,
+  requestRows: 10_000,
+  batchRows: 512,
+  waitingRows: 20_000,
+  waitMilliseconds: 10_000,
+  batchMilliseconds: 30_000,
+  loadMilliseconds: 120_000,
+};
+
+export type ServeOptions = {
+  /** Directory of the model package. */
+  readonly directory: string;
+  /** SHA-256 of its model.json. */
+  readonly digest?: string;
+  readonly socketPath: string;
+  readonly launch?: WorkerLauncher;
+  readonly limits?: Partial<ServeLimits>;
+  readonly logger: NonNullable<FastifyServerOptions["logger"]>;
+  readonly clock?: { now(): number };
+};
+
+export type ModelServer = {
+  readonly fastify: FastifyInstance;
+  readonly runtime: ModelRuntime;
+  /** Answers what is in flight, then ends server and worker. */
+  close(): Promise<void>;
+};
+
+const REQUEST_ID = /^[\w.:-]{1,128}$/;
+
+/** @throws ModelRefusedError where the package is not what it should be, or its model does not answer as when it was published */
+export async function serveModel(options: ServeOptions): Promise<ModelServer> {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const model = await verifyPackage(options.directory, options.digest);
+  const schema = schemaOf(model.manifest);
+  const reference = await readReference(model, schema);
+  const counted = metrics({ name: model.manifest.provenance.job.name, digest: model.digest });
+  const fastify = Fastify({
+    logger: options.logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: 30_000,
+    // Keys such as __proto__ are names of columns here, and never assigned.
+    onProtoPoisoning: "remove",
+    onConstructorPoisoning: "ignore",
+    genReqId: ({ headers }) => {
+      const given = headers["x-request-id"];
+      return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
+    },
+    return503OnClosing: true,
+  });
+  const runtime = new PythonWorker({
+    schema,
+    reference,
+    socketPath: options.socketPath,
+    ...(options.launch ? { launch: options.launch } : {}),
+    limits,
+    clock: options.clock ?? { now: () => performance.now() },
+    observer: {
+      ...counted,
+      workerReady(engine, refused) {
+        counted.workerReady(engine, refused);
+        fastify.log.info({ engine, refused }, "worker ready");
+      },
+      workerEnded(why) {
+        counted.workerEnded(why);
+        fastify.log.warn({ why }, "worker ended");
+      },
+    },
+  });
+  const served = { model, schema, runtime, metrics: counted, maxRows: limits.requestRows };
+  await fastify.register(app, served);
+  try {
+    await fastify.ready();
+    await runtime.start();
+  } catch (error) {
+    await runtime.close();
+    await fastify.close();
+    throw error;
+  }
+  return {
+    fastify,
+    runtime,
+    async close() {
+      // The listener first: what it has taken is answered while the worker is still there.
+      await fastify.close();
+      await runtime.close();
+    },
+  };
+}
