@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import operator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
@@ -13,19 +14,20 @@ import pyarrow as pa
 
 from .intake.blocks import LARGE_BLOCK, LongRowError, block_size, find_fault, read_blocks
 from .intake.canonical import CanonicalWriter
+from .intake.chunks import Block, read_chunks
 from .intake.column import ColumnScan
 from .intake.convert import stripped
 from .intake.evidence import Conclusion, Evidence
 from .intake.fingerprint import Hashes
 from .intake.layout import Layout, read_layout
 from .intake.notes import DataWarning, data_warning, shown
-from .intake.source import Digest, Source, open_source
+from .intake.source import Digest, Source, UncheckedError, open_source
 from .refusal import Refusal
 
 PREVIEW_ROWS = 10
 # Rows by which a column's nature is guessed before all are read.
 GUESS_ROWS = 2000
-WORKERS = 2
+WORKERS = 3
 NONE: Hashes = np.empty(0, dtype=np.uint64)
 
 
@@ -53,13 +55,9 @@ def ingest(
     digest: Digest | None = None
     try:
         digest = Digest(path)
-        source = open_source(path, encoding, scratch)
-        layout = read_layout(source, delimiter)
-        try:
-            block_bytes = block_bytes or block_size(source, layout)
-            writer, scans, conclusions, preview = take_in(source, layout, canonical, block_bytes)
-        except LongRowError:
-            writer, scans, conclusions, preview = take_in(source, layout, canonical, LARGE_BLOCK)
+        source, layout, (writer, scans, conclusions, preview) = read_table(
+            path, canonical, scratch, delimiter, encoding, block_bytes
+        )
         columns = [scan.profile() for scan in scans]
         return {
             "sha256": digest.hexdigest(),
@@ -84,19 +82,42 @@ def ingest(
 Pass = tuple[CanonicalWriter, list[ColumnScan], list[Conclusion], list[list[str]]]
 
 
+def read_table(
+    path: Path, canonical: Path, scratch: Path, delimiter: str, encoding: str, block_bytes: int | None
+) -> tuple[Source, Layout, Pass]:
+    """Takes the file for UTF-8 where it begins so, until it is seen that it is not."""
+
+    def read(source: Source) -> tuple[Source, Layout, Pass]:
+        layout = read_layout(source, delimiter)
+        try:
+            size = block_bytes or block_size(source, layout)
+            return source, layout, take_in(source, layout, canonical, size)
+        except LongRowError:
+            return source, layout, take_in(source, layout, canonical, LARGE_BLOCK)
+
+    source = open_source(path, encoding, scratch, check=False)
+    if not source.checked:
+        try:
+            return read(source)
+        except (Refusal, UncheckedError, UnicodeDecodeError):
+            # Whatever is wrong, it may be the encoding.
+            source = open_source(path, encoding, scratch)
+    return read(source)
+
+
 def take_in(source: Source, layout: Layout, canonical: Path, block_bytes: int) -> Pass:
     """Guesses the plans by the first rows and converts; looks at all, and again, where later rows differ.
 
     Most files are read once. A column that changes its nature on the way costs a second and third reading.
     """
     every = range(len(layout.names))
-    blocks = read_blocks(source, layout, every, block_bytes)
+    blocks = read_chunks(source, layout, block_bytes)
     first = next(blocks, None)
     if first is None:
         raise find_fault(source, layout) or Refusal(
             "HeaderOnly", "The file has a header but no rows: expected at least one row below it."
         )
-    guess = [cells[:GUESS_ROWS] for cells in first]
+    guess = [cells[:GUESS_ROWS] for cells in first.cells]
     conclusions = conclude(layout, len(every), [guess])
     writer, scans, preview = one_pass(layout, conclusions, canonical, chain([first], blocks))
     if writer.rows > len(guess[0]):
@@ -107,7 +128,7 @@ def take_in(source: Source, layout: Layout, canonical: Path, block_bytes: int) -
             changed = any(settled[at].plan != conclusions[at].plan for at in doubted)
             conclusions = [settled.get(at, conclusions[at]) for at in every]
             if changed:
-                blocks = read_blocks(source, layout, every, block_bytes)
+                blocks = read_chunks(source, layout, block_bytes)
                 writer, scans, preview = one_pass(layout, conclusions, canonical, blocks)
     return writer, scans, conclusions, preview
 
@@ -126,10 +147,7 @@ def conclude(layout: Layout, width: int, blocks: Iterable[list[pa.StringArray]])
 
 
 def one_pass(
-    layout: Layout,
-    conclusions: list[Conclusion],
-    canonical: Path,
-    blocks: Iterable[list[pa.StringArray]],
+    layout: Layout, conclusions: list[Conclusion], canonical: Path, blocks: Iterator[Block]
 ) -> tuple[CanonicalWriter, list[ColumnScan], list[list[str]]]:
     """Converts and counts all rows by given plans, and writes them."""
     width = len(layout.names)
@@ -139,26 +157,34 @@ def one_pass(
     ]
     plain = [conclusion.plan.kind != "Text" for conclusion in conclusions]
     preview: list[list[str]] = []
+    # Arrow and NumPy let go of the interpreter while they compute. Blocks stay in order: one is read, columns
+    # of the one before are looked at, each by one thread, and the one before that is written.
     with ThreadPoolExecutor(max_workers=WORKERS) as pool, CanonicalWriter(canonical, layout.names) as writer:
+        reading = pool.submit(next, blocks, None)
         writing: Future[None] | None = None
-        for block in blocks:
-            cells, hashes = list(block), [NONE] * width
+        while (block := reading.result()) is not None:
+            reading = pool.submit(next, blocks, None)
+            cells, hashes = list(block.cells), [NONE] * width
+            columns = iter(range(width))
 
-            def scan(lane: range, cells: list[pa.StringArray] = cells, hashes: list[Hashes] = hashes) -> None:
-                for at in lane:
+            def scan(
+                columns: Iterator[int] = columns,
+                cells: list[pa.StringArray] = cells,
+                hashes: list[Hashes] = hashes,
+            ) -> None:
+                for at in columns:
                     cells[at], hashes[at] = scans[at].add(cells[at])
 
-            # Arrow and NumPy let go of the interpreter while they compute. Blocks stay in order: each column
-            # is in one lane, and one block at a time is written.
-            other = pool.submit(scan, range(1, width, 2))
-            scan(range(0, width, 2))
+            other = pool.submit(scan)
+            scan()
             other.result()
             if writing is not None:
                 writing.result()
             if len(preview) < PREVIEW_ROWS:
                 heads = [column[: PREVIEW_ROWS - len(preview)].to_pylist() for column in cells]
                 preview += [[shown(cell) for cell in row] for row in zip(*heads, strict=True)]
-            writing = pool.submit(writer.add, cells, plain, hashes)
+            as_read = layout.delimiter == "," and all(map(operator.is_, cells, block.cells))
+            writing = pool.submit(writer.add, cells, plain, hashes, block.lines if as_read else None)
         if writing is not None:
             writing.result()
     return writer, scans, preview

@@ -43,45 +43,53 @@ class LongRowError(Exception):
     """A row does not fit in a block: read again with `LARGE_BLOCK`."""
 
 
+def csv_options(layout: Layout, columns: Sequence[int]) -> tuple[pa_csv.ParseOptions, pa_csv.ConvertOptions]:
+    """How rows are parsed: the columns asked for as text, and behind them the last field where it is none."""
+    names = [str(index) for index in range(layout.fields)]
+    wanted = [str(index) for index in columns]
+    return pa_csv.ParseOptions(
+        delimiter=layout.delimiter,
+        newlines_in_values=True,
+        invalid_row_handler=lambda row: "error" if row.text.strip() else "skip",
+    ), pa_csv.ConvertOptions(
+        check_utf8=False,
+        column_types={name: pa.string() for name in names},
+        include_columns=wanted + ([] if names[-1] in wanted else [names[-1]]),
+        null_values=list(MISSING),
+        strings_can_be_null=True,
+    )
+
+
 def read_blocks(
-    source: Source, layout: Layout, columns: Sequence[int], block_bytes: int
+    source: Source, layout: Layout, columns: Sequence[int], block_bytes: int, start: int | None = None
 ) -> Iterator[list[pa.StringArray]]:
     """Yields the cells of the columns asked for, by block; missing markers are null, the rest verbatim.
 
     Blank lines are skipped, as pandas does. Refuses rows of other lengths, with the physical line. Raises
-    LongRowError.
+    LongRowError. `start`: where a row begins, if not at the first one.
     """
-    if layout.offset >= source.path.stat().st_size:
+    start = layout.offset if start is None else start
+    if start >= source.path.stat().st_size:
         return
     names = [str(index) for index in range(layout.fields)]
-    wanted = [str(index) for index in columns]
-    extra = [names[-1]] if layout.trailing else []
-    last = [names[-1]] if names[-1] not in wanted + extra else []
+    wanted = list(columns)
+    last_is_wanted = layout.fields - 1 in wanted
+    parse_options, convert_options = csv_options(layout, columns)
     final: Any = None
     with pa.OSFile(str(source.path)) as file:
-        file.seek(layout.offset)
+        file.seek(start)
         try:
             reader = pa_csv.open_csv(
                 file,
-                read_options=pa_csv.ReadOptions(column_names=names, block_size=block_bytes),
-                parse_options=pa_csv.ParseOptions(
-                    delimiter=layout.delimiter,
-                    newlines_in_values=True,
-                    invalid_row_handler=lambda row: "error" if row.text.strip() else "skip",
-                ),
-                convert_options=pa_csv.ConvertOptions(
-                    check_utf8=False,
-                    column_types={name: pa.string() for name in names},
-                    include_columns=wanted + extra + last,
-                    null_values=list(MISSING),
-                    strings_can_be_null=True,
-                ),
+                pa_csv.ReadOptions(column_names=names, block_size=block_bytes),
+                parse_options,
+                convert_options,
             )
             for batch in reader:
                 if batch.num_rows == 0:
                     continue
-                final = batch.column(len(wanted) if extra or last else wanted.index(names[-1]))
-                if extra and final.null_count < len(final):
+                final = batch.column(wanted.index(layout.fields - 1) if last_is_wanted else len(wanted))
+                if layout.trailing and final.null_count < len(final):
                     raise find_fault(source, layout) or unreadable()
                 yield batch.columns[: len(wanted)]
         except pa.ArrowInvalid as error:

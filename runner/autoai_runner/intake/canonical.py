@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from .arrays import text_bytes, text_data
 from .fingerprint import DistinctSketch, Hashes, combine
+from .splice import spliced
 
 SPECIAL = (b",", b'"', b"\n", b"\r")
 EXACT_ROWS = 1 << 21
@@ -22,27 +23,36 @@ class CanonicalWriter:
     def __init__(self, path: Path, names: Sequence[str]) -> None:
         self.rows = 0
         self.distinct = DistinctSketch(EXACT_ROWS)
-        self._file = path.open("wb")
+        self._file = path.open("wb", buffering=1 << 16)
         header = ",".join(quote_cell(name) for name in names)
         self._file.write(header.encode("utf-8") + b"\n")
 
     def add(
-        self, columns: Sequence[pa.StringArray], plain: Sequence[bool], hashes: Sequence[Hashes] = ()
+        self,
+        columns: Sequence[pa.StringArray],
+        plain: Sequence[bool],
+        hashes: Sequence[Hashes] = (),
+        lines: bytes | None = None,
     ) -> None:
         """A block of canonical cells; `plain` columns are known to need no quotation marks.
 
-        Rows are compared by the `hashes` of their cells, where given.
+        Rows are compared by the `hashes` of their cells, where given. `lines`: from which the cells were read
+        as they are, as `spliced` asks for; copied where that will do.
         """
+        self.rows += len(columns[0])
+        if hashes:
+            self.distinct.add(combine(hashes))
+        copied = None if lines is None else spliced(lines, columns, plain)
+        if copied is not None:
+            self._file.write(copied)
+            return
         cells = [column if known else quote(column) for column, known in zip(columns, plain, strict=True)]
         # A line that is empty is no row to most readers.
         last = pc.fill_null(cells[-1], '""' if len(cells) == 1 else "")
         cells[-1] = pc.binary_join_element_wise(last, "", "\n")
-        lines = pc.binary_join_element_wise(*cells, ",", null_handling="replace", null_replacement="")
-        self.rows += len(lines)
-        if hashes:
-            self.distinct.add(combine(hashes))
-        if len(lines):
-            self._file.write(memoryview(lines.buffers()[2])[: text_bytes(lines)])
+        joined = pc.binary_join_element_wise(*cells, ",", null_handling="replace", null_replacement="")
+        if len(joined):
+            self._file.write(memoryview(joined.buffers()[2])[: text_bytes(joined)])
 
     def duplicates(self) -> int:
         """Rows that repeat an earlier one; an estimate beyond two million distinct rows."""

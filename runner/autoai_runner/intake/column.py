@@ -6,11 +6,11 @@ import math
 import re
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from .convert import Converted, convert
-from .fingerprint import EMPTY, Hashes, fingerprints, number_fingerprints
+from .fingerprint import Hashes
+from .known import KnownCells, fingerprints_of
 from .notes import shown
 from .plan import Plan
 from .statistics import Moments, TextShape, ValueCounts
@@ -44,30 +44,35 @@ class ColumnScan:
         )
         self.moments = Moments()
         self.shape = TextShape()
+        self._known = KnownCells(self._convert)
 
     def add(self, cells: pa.StringArray) -> tuple[pa.StringArray, Hashes]:
-        """A block's cells; returns them in canonical text, null where missing, with their fingerprints."""
-        self.rows += len(cells)
-        return self._add_distinct(cells) if self.counts.exact else self._add_cells(cells)
+        """A block's cells; returns them in canonical text, null where missing, with their fingerprints.
 
-    def _add_distinct(self, cells: pa.StringArray) -> tuple[pa.StringArray, Hashes]:
-        encoded = cells.dictionary_encode()
-        values, indices = encoded.dictionary, encoded.indices
-        # Missing cells count as one more value, behind the others.
-        codes = (indices.fill_null(len(values)) if indices.null_count else indices).to_numpy()
-        counts = np.bincount(codes, minlength=len(values) + 1)[: len(values)].astype(np.int64)
-        converted = self._convert(values)
-        hashes = np.append(fingerprints_of(converted), EMPTY)[codes]
-        present, present_counts = converted.text, counts
+        The cells themselves where none of them changed.
+        """
+        self.rows += len(cells)
+        if not self.counts.exact:
+            return self._add_cells(cells)
+        result = self._known.add(cells)
+        if len(self._known) > self.counts.max_values or self._known.cells.nbytes > self.counts.max_bytes:
+            self._settle()
+        return result
+
+    def _settle(self) -> None:
+        """Counts the cells known so far."""
+        known = self._known
+        present, counts, missing = known.text, known.counts, known.missing
         if present.null_count:
-            known = present.is_valid().to_numpy(zero_copy_only=False)
-            present, present_counts = present.drop_null(), counts[known]
-        self.missing += len(cells) - int(present_counts.sum())
-        self._measure(present, present_counts)
-        if converted.numbers is not None:
-            self.moments.add(converted.numbers, counts)
-        self.counts.add_distinct(present, present_counts)
-        return cells if converted.text is values else converted.text.take(indices), hashes
+            there = present.is_valid().to_numpy(zero_copy_only=False)
+            missing += int(counts[~there].sum())
+            present, counts = present.drop_null(), counts[there]
+        self.missing += missing
+        self._measure(present, counts)
+        if known.numbers is not None:
+            self.moments.add(known.numbers, known.counts)
+        self.counts.add_distinct(present, counts)
+        known.clear()
 
     def _add_cells(self, cells: pa.StringArray) -> tuple[pa.StringArray, Hashes]:
         converted = self._convert(cells)
@@ -133,6 +138,7 @@ class ColumnScan:
 
     def profile(self) -> dict[str, Any]:
         """`ColumnProfile` of the column."""
+        self._settle()
         kind = self.kind()
         document: dict[str, Any] = {"name": self.name, "type": kind}
         if self.plan.format is not None:
@@ -155,10 +161,3 @@ class ColumnScan:
         document["top"] = [{"value": shown(value), "count": count} for value, count in self.counts.top()]
         document["meanLength"] = self.shape.characters / self.present if self.present else 0.0
         return document
-
-
-def fingerprints_of(converted: Converted) -> Hashes:
-    """Cell by cell: of the value where it is a number, else of the text."""
-    if converted.numbers is not None:
-        return number_fingerprints(converted.numbers)
-    return fingerprints(converted.text)

@@ -31,6 +31,12 @@ class Source:
     """Bytes of the file as it came."""
     encoding: str
     warnings: list[DataWarning] = field(default_factory=list)
+    checked: bool = True
+    """Whether all bytes were seen to be text in UTF-8; if not, the reader has to look at them."""
+
+
+class UncheckedError(Exception):
+    """A source that was not checked is not what it looked like: open it again, checked."""
 
 
 class Digest(threading.Thread):
@@ -68,11 +74,12 @@ def chunks(path: Path, start: int = 0) -> Iterator[bytes]:
             yield chunk
 
 
-def open_source(path: Path, encoding: str, scratch: Path) -> Source:
+def open_source(path: Path, encoding: str, scratch: Path, *, check: bool = True) -> Source:
     """Settles size, kind and encoding; anything but UTF-8 is rewritten as UTF-8 to `scratch`.
 
     `encoding` is `CsvFormat.encoding`: Auto, utf-8, utf-16 or latin-1. A byte order mark outweighs it.
-    Refuses what is empty, larger than 100 MB, not text, or not in the encoding.
+    Refuses what is empty, larger than 100 MB, not text, or not in the encoding. Without `check` a file that
+    begins as UTF-8 is taken for that, unchecked, to save a reading of it.
     """
     size = path.stat().st_size
     if size == 0:
@@ -97,6 +104,8 @@ def open_source(path: Path, encoding: str, scratch: Path) -> Source:
         return latin1_source(path, size, scratch, [])
     if encoding == "utf-8":
         return utf8_source(path, 0, size, "format.encoding")
+    if not check and begins_as_utf8(head):
+        return Source(path, 0, size, "utf-8", checked=False)
     offset = first_invalid_utf8(path, 0)
     if offset is None:
         return Source(path, 0, size, "utf-8")
@@ -115,6 +124,14 @@ def utf8_source(path: Path, start: int, size: int, claimed_by: str) -> Source:
     if offset is not None:
         raise undecodable("UTF-8", claimed_by, offset, line_at(path, offset))
     return Source(path, start, size, "utf-8")
+
+
+def begins_as_utf8(head: bytes) -> bool:
+    """Whether it is text in UTF-8, but for a character that is cut at its end."""
+    try:
+        return "\0" not in codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
 
 
 def first_invalid_utf8(path: Path, start: int) -> int | None:

@@ -33,14 +33,16 @@ class ValueCounts:
         self._sketch = DistinctSketch(sketch)
 
     def add_distinct(self, values: pa.StringArray, counts: Counts) -> None:
-        """Values of one block with their counts, none null; what was written in two ways may come twice."""
+        """Values with their counts, none null; what was written in two ways may come twice."""
+        if len(values) == 0:
+            return
         self._merged = False
         self._values.append(values)
         self._counts.append(counts)
         self._entries += len(values)
         self._bytes += values.nbytes
         self._seen += int(counts.sum())
-        if self._entries > 2 * self.max_values or self._bytes > self.max_bytes:
+        if self._entries > self.max_values or self._bytes > self.max_bytes:
             self._merge()
             if self._entries > self.max_values or self._bytes > self.max_bytes // 2:
                 self._estimate()
