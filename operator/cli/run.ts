@@ -82,7 +82,15 @@ async function apply(
       return;
     }
     case "ConfigMap":
-      home.cluster.setConfigMap(namespace, name, document.data ?? {});
+      home.cluster.setConfigMap(namespace, name, {
+        ...document.data,
+        ...Object.fromEntries(
+          Object.entries(document.binaryData ?? {}).map(([key, value]) => [
+            key,
+            Buffer.from(value, "base64"),
+          ]),
+        ),
+      });
       return;
     default:
       await applyResource(home, document, `${namespace}/${name}`, replace, progress);
@@ -127,7 +135,7 @@ async function applyResource(
 
 async function deleteResource(home: Home, resource: Resource, key: string): Promise<void> {
   if (resource.kind === "TrainingJob") await home.store.deletePrefix(`${jobPrefix(resource)}/`);
-  home.cluster.delete(resource.kind, key);
+  home.cluster.erase(resource.kind, key);
 }
 
 /** Runs the operator until every job is over; tells what made it give up, if anything did. */

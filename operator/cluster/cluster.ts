@@ -12,17 +12,31 @@ export type KindName = keyof ResourceByKind;
 export type Resource = ResourceByKind[KindName];
 
 export interface Cluster {
-  /** @param key `namespace/name` */
+  /**
+   * What is known of it, writes of our own included.
+   * @param key `namespace/name`
+   */
   get<K extends KindName>(kind: K, key: string): Promise<ResourceByKind[K] | undefined>;
   /** Replaces the status, if it differs. Throws ConflictError where the resource changed since it was read. */
   updateStatus<K extends KindName>(
     resource: ResourceByKind[K],
     status: ResourceByKind[K]["status"],
   ): Promise<void>;
-  /** The data of a Secret or ConfigMap; undefined where there is none of that name. */
+  /**
+   * Puts a finalizer on, or takes it off: while there is one, a deleted resource stays, with a deletionTimestamp.
+   * The resource as it is afterwards; undefined once it is gone. Throws ConflictError where it changed since it was read.
+   */
+  setFinalizer<R extends Resource>(resource: R, finalizer: string, present: boolean): Promise<R | undefined>;
+  /** Asks for its deletion, if it is still the one that was read. What is gone, or going, is left alone. */
+  remove(resource: Resource): Promise<void>;
+  /** The data of a Secret; undefined where there is none of that name. */
   secret(namespace: string, name: string): Promise<Readonly<Record<string, string>> | undefined>;
-  configMap(namespace: string, name: string): Promise<Readonly<Record<string, string>> | undefined>;
-  /** Tells people something about the resource. Repeated events are folded into one. */
+  /** The data of a ConfigMap, texts and bytes; undefined where there is none of that name. */
+  configMap(
+    namespace: string,
+    name: string,
+  ): Promise<Readonly<Record<string, string | Uint8Array>> | undefined>;
+  /** Tells people something about the resource. Repeated events are folded into one; one that is lost is no failure. */
   event(about: Resource, type: "Normal" | "Warning", reason: string, message: string): Promise<void>;
 }
 

@@ -21,12 +21,14 @@ export type ClusterEvent = {
 };
 
 type Data = Readonly<Record<string, string>>;
+type Contents = Readonly<Record<string, string | Uint8Array>>;
 
 export class MemoryCluster implements Cluster {
   readonly #objects = new Map<string, Resource>();
   readonly #secrets = new Map<string, Data>();
-  readonly #configMaps = new Map<string, Data>();
+  readonly #configMaps = new Map<string, Contents>();
   readonly #watchers: ((resource: Resource) => void)[] = [];
+  readonly #deletionWatchers: ((kind: KindName, key: string) => void)[] = [];
   readonly #options: MemoryClusterOptions;
   readonly events: ClusterEvent[] = [];
 
@@ -50,6 +52,14 @@ export class MemoryCluster implements Cluster {
         creationTimestamp:
           present?.metadata.creationTimestamp ?? new Date((this.#options.now ?? Date.now)()).toISOString(),
         generation: (present?.metadata.generation ?? 0) + 1,
+        // Of the operator and of the server: who applies a manifest says nothing of them.
+        ...(present?.metadata.resourceVersion === undefined
+          ? {}
+          : { resourceVersion: present.metadata.resourceVersion }),
+        ...(present?.metadata.finalizers === undefined ? {} : { finalizers: present.metadata.finalizers }),
+        ...(present?.metadata.deletionTimestamp === undefined
+          ? {}
+          : { deletionTimestamp: present.metadata.deletionTimestamp }),
       },
       ...(present?.status ? { status: present.status } : {}),
     } as R;
@@ -57,9 +67,25 @@ export class MemoryCluster implements Cluster {
     return structuredClone(this.#objects.get(id)) as R;
   }
 
+  /** As the API server does it: a resource with finalizers stays, marked as deleted, until the last is taken off. */
   delete(kind: KindName, key: string): void {
-    this.#objects.delete(objectId(kind, key));
+    const present = this.#objects.get(objectId(kind, key));
+    if (!present?.metadata.finalizers?.length) {
+      this.erase(kind, key);
+      return;
+    }
+    if (present.metadata.deletionTimestamp !== undefined) return;
+    const deletionTimestamp = new Date((this.#options.now ?? Date.now)()).toISOString();
+    this.#put({ ...present, metadata: { ...present.metadata, deletionTimestamp } } as Resource);
+  }
+
+  /** Takes the resource away at once, whatever its finalizers: whoever calls has done what they wait for. */
+  erase(kind: KindName, key: string): void {
+    const id = objectId(kind, key);
+    const present = this.#objects.get(id);
+    this.#objects.delete(id);
     if (this.#options.folder !== undefined) rmSync(this.#path(kind, key), { force: true });
+    if (present) for (const gone of this.#deletionWatchers) gone(kind, key);
   }
 
   list<K extends KindName>(kind: K): ResourceByKind[K][] {
@@ -73,11 +99,16 @@ export class MemoryCluster implements Cluster {
     this.#watchers.push(callback);
   }
 
+  /** Calls back with each resource that is gone from now on. */
+  watchDeletions(callback: (kind: KindName, key: string) => void): void {
+    this.#deletionWatchers.push(callback);
+  }
+
   setSecret(namespace: string, name: string, data: Data): void {
     this.#secrets.set(`${namespace}/${name}`, data);
   }
 
-  setConfigMap(namespace: string, name: string, data: Data): void {
+  setConfigMap(namespace: string, name: string, data: Contents): void {
     this.#configMaps.set(`${namespace}/${name}`, data);
   }
 
@@ -91,12 +122,29 @@ export class MemoryCluster implements Cluster {
     resource: ResourceByKind[K],
     status: ResourceByKind[K]["status"],
   ): Promise<void> {
-    const key = `${resource.metadata.namespace ?? "default"}/${resource.metadata.name}`;
-    const present = this.#objects.get(objectId(resource.kind, key));
-    if (!present || present.metadata.resourceVersion !== resource.metadata.resourceVersion) {
-      return Promise.reject(new ConflictError(`${resource.kind} ${key} changed since it was read`));
-    }
+    const present = this.#current(resource);
+    if (!present) return Promise.reject(changed(resource));
     if (!isDeepStrictEqual(present.status, status)) this.#put({ ...present, status } as Resource);
+    return Promise.resolve();
+  }
+
+  setFinalizer<R extends Resource>(resource: R, finalizer: string, present: boolean): Promise<R | undefined> {
+    const stored = this.#current(resource);
+    if (!stored) return Promise.reject(changed(resource));
+    const before = stored.metadata.finalizers ?? [];
+    if (before.includes(finalizer) === present) return Promise.resolve(structuredClone(stored) as R);
+    const finalizers = present ? [...before, finalizer] : before.filter((name) => name !== finalizer);
+    if (finalizers.length === 0 && stored.metadata.deletionTimestamp !== undefined) {
+      this.erase(resource.kind, keyOf(resource));
+      return Promise.resolve(undefined);
+    }
+    this.#put({ ...stored, metadata: { ...stored.metadata, finalizers } } as Resource);
+    return Promise.resolve(structuredClone(this.#objects.get(objectId(resource.kind, keyOf(resource)))) as R);
+  }
+
+  remove(resource: Resource): Promise<void> {
+    const present = this.#objects.get(objectId(resource.kind, keyOf(resource)));
+    if (present?.metadata.uid === resource.metadata.uid) this.delete(resource.kind, keyOf(resource));
     return Promise.resolve();
   }
 
@@ -104,7 +152,7 @@ export class MemoryCluster implements Cluster {
     return Promise.resolve(this.#secrets.get(`${namespace}/${name}`));
   }
 
-  configMap(namespace: string, name: string): Promise<Data | undefined> {
+  configMap(namespace: string, name: string): Promise<Contents | undefined> {
     return Promise.resolve(this.#configMaps.get(`${namespace}/${name}`));
   }
 
@@ -118,8 +166,17 @@ export class MemoryCluster implements Cluster {
     return Promise.resolve();
   }
 
+  /** What stands there, if it is what was read. */
+  #current<R extends Resource>(resource: R): R | undefined {
+    const present = this.#objects.get(objectId(resource.kind, keyOf(resource)));
+    return present?.metadata.resourceVersion === resource.metadata.resourceVersion &&
+      present?.metadata.uid === resource.metadata.uid
+      ? (present as R)
+      : undefined;
+  }
+
   #put(resource: Resource): void {
-    const key = `${resource.metadata.namespace ?? "default"}/${resource.metadata.name}`;
+    const key = keyOf(resource);
     const version = Number(resource.metadata.resourceVersion ?? "0") + 1;
     const stored = {
       ...structuredClone(resource),
@@ -156,6 +213,14 @@ export class MemoryCluster implements Cluster {
       );
     }
   }
+}
+
+function keyOf({ metadata }: Resource): string {
+  return `${metadata.namespace ?? "default"}/${metadata.name}`;
+}
+
+function changed(resource: Resource): ConflictError {
+  return new ConflictError(`${resource.kind} ${keyOf(resource)} changed since it was read`);
 }
 
 function objectId(kind: KindName, key: string): string {

@@ -6,8 +6,7 @@ import { buffer } from "node:stream/consumers";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Cluster } from "../cluster/cluster.ts";
 import { StalledError } from "../engine/errors.ts";
-import { encode } from "../evaluation/context.ts";
-import type { BringSource, Source } from "../reconcilers/dataset-source.ts";
+import { type BringSource, configMapBytes, type Source } from "../reconcilers/dataset-source.ts";
 import type { ArtifactStore } from "../storage/artifact-store.ts";
 
 /** 100 MB, as the intake counts them. */
@@ -16,7 +15,7 @@ export const MAX_DATASET_BYTES = 104_857_600;
 export function bringSource(cluster: Cluster, store: ArtifactStore): BringSource {
   return async (source, namespace, key) => {
     if (source.configMapKeyRef) {
-      await store.put(key, encode(await configMapText(cluster, namespace, source.configMapKeyRef)));
+      await store.put(key, await configMapBytes(cluster, namespace, source.configMapKeyRef));
       return;
     }
     const problem = await sourceProblem(source);
@@ -60,18 +59,4 @@ function decoded(path: string): string {
   } catch {
     return path;
   }
-}
-
-async function configMapText(
-  cluster: Cluster,
-  namespace: string,
-  { name, key }: { name: string; key: string },
-): Promise<string> {
-  const data = await cluster.configMap(namespace, name);
-  const text = data?.[key];
-  if (text !== undefined) return text;
-  const found = data
-    ? `it has the keys ${Object.keys(data).join(", ") || "(none)"}`
-    : "there is no such ConfigMap";
-  throw new StalledError("ConfigMapNotFound", `ConfigMap ${namespace}/${name}, key ${key}: ${found}`);
 }

@@ -3,7 +3,7 @@ import { Profile } from "../api/profile.ts";
 import type { TrainingJob } from "../api/trainingjob.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { StalledError, WaitingError } from "../engine/errors.ts";
-import { dataKey, type JobContext, readJson } from "../evaluation/context.ts";
+import { dataKey, encode, type JobContext, readJson } from "../evaluation/context.ts";
 import { type Intake, ingest } from "../evaluation/prepare.ts";
 import type { ArtifactStore } from "../storage/artifact-store.ts";
 import { datasetKeys } from "./dataset.ts";
@@ -46,4 +46,19 @@ async function byReference(cluster: Cluster, store: ArtifactStore, key: string):
   }
   const keys = datasetKeys(dataset);
   return { canonicalKey: keys.canonical, profile: await readJson(store, keys.profile, Profile) };
+}
+
+/** The bytes under a key of a ConfigMap; StalledError where there are none. */
+export async function configMapBytes(
+  cluster: Cluster,
+  namespace: string,
+  { name, key }: { readonly name: string; readonly key: string },
+): Promise<Uint8Array> {
+  const data = await cluster.configMap(namespace, name);
+  const value = data?.[key];
+  if (value !== undefined) return typeof value === "string" ? encode(value) : value;
+  const found = data
+    ? `it has the keys ${Object.keys(data).slice(0, 20).join(", ") || "(none)"}`
+    : "there is no such ConfigMap";
+  throw new StalledError("ConfigMapNotFound", `ConfigMap ${namespace}/${name}, key ${key}: ${found}`);
 }

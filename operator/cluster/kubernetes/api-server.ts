@@ -1,0 +1,187 @@
+/** The API server as client-node reaches it: its kubeconfig, authentication, TLS and transport; plain JSON in and out. */
+import { IsomorphicFetchHttpLibrary, KubeConfig, RequestContext } from "@kubernetes/client-node";
+
+/** What the API server answered other than success. `reason` is the machine-readable one of its Status. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  readonly code: number;
+  readonly reason: string;
+  constructor(code: number, reason: string, message: string) {
+    super(message);
+    this.code = code;
+    this.reason = reason;
+  }
+}
+
+/** Nothing was heard on a watch for too long: the connection may be dead, with nobody told. */
+export class SilentWatchError extends Error {
+  override readonly name = "SilentWatchError";
+  constructor(seconds: number) {
+    super(`nothing was heard on the watch for ${seconds} s`);
+  }
+}
+
+export type Verb = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+export type ApiRequest = {
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly body?: unknown;
+  /** Of the body; application/json where absent. */
+  readonly contentType?: string;
+  /** Until the request is given up. */
+  readonly timeoutSeconds?: number;
+};
+
+export type WatchEvent = {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
+  readonly object: unknown;
+};
+
+export type WatchRequest = {
+  readonly query: Readonly<Record<string, string | number | boolean>>;
+  readonly onEvent: (event: WatchEvent) => void;
+  /** A connection on which nothing was heard for so long is given up. */
+  readonly silenceSeconds: number;
+  readonly signal: AbortSignal;
+};
+
+/** Told of every request that was answered, or failed to be (code 0). */
+export type OnRequest = (verb: string, resource: string, code: number) => void;
+
+const REQUEST_TIMEOUT_SECONDS = 15;
+
+export class ApiServer {
+  readonly #config: KubeConfig;
+  readonly #http = new IsomorphicFetchHttpLibrary();
+  readonly #onRequest: OnRequest;
+
+  constructor(config: KubeConfig, onRequest: OnRequest = () => undefined) {
+    this.#config = config;
+    this.#onRequest = onRequest;
+  }
+
+  /** By the service account of the pod, or KUBECONFIG, or ~/.kube/config. Throws where none of them names a cluster. */
+  static fromEnvironment(onRequest?: OnRequest): ApiServer {
+    const config = new KubeConfig();
+    config.loadFromDefault();
+    if (!config.getCurrentCluster()) {
+      throw new Error("no cluster is configured: run in a pod with a service account, or set KUBECONFIG");
+    }
+    return new ApiServer(config, onRequest);
+  }
+
+  /** The namespace of the kubeconfig's context, if it names one. */
+  get namespace(): string | undefined {
+    return this.#config.getContextObject(this.#config.getCurrentContext())?.namespace;
+  }
+
+  /** The bearer token that requests carry, or undefined where the user has a client certificate. */
+  async bearerToken(): Promise<string | undefined> {
+    const context = new RequestContext(this.#url("/"), "GET");
+    await this.#config.applySecurityAuthentication(context);
+    const header = Object.entries(context.getHeaders()).find(
+      ([name]) => name.toLowerCase() === "authorization",
+    )?.[1];
+    return header?.startsWith("Bearer ") ? header.slice("Bearer ".length) : undefined;
+  }
+
+  /** The JSON that came back. Throws ApiError where the server said no; anything else: it was not reached. */
+  async request<T>(verb: Verb, path: string, request: ApiRequest = {}): Promise<T> {
+    const { headers, text } = await this.send(verb, path, request);
+    if (!headers.includes("json")) {
+      throw new ApiError(502, "NotJson", `${verb} ${path} was answered with ${headers || "no content type"}`);
+    }
+    return JSON.parse(text) as T;
+  }
+
+  /** As request, for what is not the API server's own JSON: what a proxied Service says. Extra headers go along. */
+  async send(
+    verb: Verb,
+    path: string,
+    request: ApiRequest & { readonly headers?: Readonly<Record<string, string>> } = {},
+  ): Promise<{ readonly headers: string; readonly text: string }> {
+    const context = new RequestContext(this.#url(path), verb);
+    for (const [name, value] of Object.entries(request.query ?? {})) {
+      if (value !== undefined) context.setQueryParam(name, String(value));
+    }
+    context.setHeaderParam("accept", "application/json");
+    for (const [name, value] of Object.entries(request.headers ?? {})) context.setHeaderParam(name, value);
+    if (request.body !== undefined) {
+      context.setHeaderParam("content-type", request.contentType ?? "application/json");
+      context.setBody(JSON.stringify(request.body));
+    }
+    context.setSignal(AbortSignal.timeout((request.timeoutSeconds ?? REQUEST_TIMEOUT_SECONDS) * 1000));
+    let code = 0;
+    try {
+      await this.#config.applySecurityAuthentication(context);
+      const response = await this.#http.send(context).toPromise();
+      code = response.httpStatusCode;
+      const text = await response.body.text();
+      if (code < 200 || code > 299) throw apiError(code, text, `${verb} ${path}`);
+      return { headers: response.headers["content-type"] ?? "", text };
+    } finally {
+      this.#onRequest(verb, resourceOf(path), code);
+    }
+  }
+
+  /** Resolves when the server ends the watch; throws where it broke, fell silent (SilentWatchError) or was refused. */
+  async watch(path: string, { query, onEvent, silenceSeconds, signal }: WatchRequest): Promise<void> {
+    const context = new RequestContext(this.#url(path), "GET");
+    for (const [name, value] of Object.entries({ ...query, watch: true })) {
+      context.setQueryParam(name, String(value));
+    }
+    const silence = new AbortController();
+    const heard = (): NodeJS.Timeout =>
+      setTimeout(() => silence.abort(new SilentWatchError(silenceSeconds)), silenceSeconds * 1000);
+    let timer = heard();
+    context.setSignal(AbortSignal.any([signal, silence.signal]));
+    try {
+      await this.#config.applySecurityAuthentication(context);
+      const response = await this.#http.send(context).toPromise();
+      this.#onRequest("WATCH", resourceOf(path), response.httpStatusCode);
+      if (response.httpStatusCode !== 200) {
+        throw apiError(response.httpStatusCode, await response.body.text(), `watch of ${path}`);
+      }
+      const decoder = new TextDecoder();
+      let rest = "";
+      for await (const bytes of response.body.stream() ?? []) {
+        clearTimeout(timer);
+        timer = heard();
+        const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+        rest = lines.pop() ?? "";
+        for (const line of lines) if (line.trim() !== "") onEvent(JSON.parse(line) as WatchEvent);
+      }
+    } catch (error) {
+      if (silence.signal.aborted) throw silence.signal.reason;
+      if (!signal.aborted) throw error;
+    } finally {
+      clearTimeout(timer);
+      silence.abort();
+    }
+  }
+
+  #url(path: string): string {
+    const cluster = this.#config.getCurrentCluster();
+    if (!cluster) throw new Error("the kubeconfig names no current cluster");
+    return `${cluster.server.replace(/\/$/, "")}${path}`;
+  }
+}
+
+/** `trainingjobs`, `pods` or `trainingjobs/status`: bounded, as a label of a metric has to be. */
+export function resourceOf(path: string): string {
+  const [, rest = ""] = /^\/apis?\/(?:[^/]+\/)?v[^/]+\/(.*)$/.exec(path) ?? [];
+  const parts = rest.split("/");
+  const at = parts[0] === "namespaces" && parts.length > 2 ? 2 : 0;
+  const subresource = parts[at + 2];
+  return subresource === undefined ? (parts[at] ?? "") : `${parts[at]}/${subresource}`;
+}
+
+function apiError(code: number, text: string, what: string): ApiError {
+  try {
+    const { reason, message } = JSON.parse(text) as { reason?: string; message?: string };
+    if (message !== undefined) return new ApiError(code, reason ?? "Unknown", message);
+  } catch {
+    // Not a Status: a proxy on the way, or a server that is starting.
+  }
+  return new ApiError(code, "Unknown", `${what} was answered with ${code}: ${text.slice(0, 200)}`);
+}

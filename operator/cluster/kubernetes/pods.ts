@@ -1,0 +1,255 @@
+/** Pods of tool executions: a cache by their label, and what the pod executor asks for (sandbox/pods/pods.ts). */
+import { createHash } from "node:crypto";
+import { ApiError, type ApiServer } from "./api-server.ts";
+import { FIELD_MANAGER } from "./cluster.ts";
+import { type Raw, Reflector, type RestartReason, type Timings } from "./reflector.ts";
+
+type Pod = Raw & {
+  readonly metadata: Raw["metadata"] & {
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly creationTimestamp?: string;
+    readonly deletionTimestamp?: string;
+  };
+  readonly spec?: { readonly nodeName?: string };
+  readonly status?: { readonly phase?: string };
+};
+
+/** What is known of a pod. */
+export type PodFacts = {
+  readonly namespace: string;
+  readonly name: string;
+  /** Of the resource it works for: annotation autoai.dev/owner. */
+  readonly owner: string;
+  readonly execution: string;
+  readonly phase: string;
+  readonly deleting: boolean;
+  /** v1 PodStatus as it came. */
+  readonly status: unknown;
+  readonly nodeName?: string;
+  /** Milliseconds since the epoch. */
+  readonly created: number;
+};
+
+/** A v1 Pod, as plain JSON. */
+type Manifest = { readonly metadata: { readonly namespace: string; readonly name: string } };
+/** A NetworkPolicy, as plain JSON. */
+export type PolicyManifest = { readonly metadata: { readonly name: string } };
+
+export type KubernetesPodsOptions = {
+  readonly api: ApiServer;
+  /** Empty: all. */
+  readonly namespaces: readonly string[];
+  /** The policies of tool pods in a namespace. */
+  readonly policies: (namespace: string) => readonly PolicyManifest[];
+  /** What is thrown where the API server refuses a pod: makes it from the machine-readable reason. */
+  readonly refusal: (reason: PodRefusalReason, message: string, cause: unknown) => Error;
+  /** Told of each pod that is new, changed or gone. */
+  readonly onChange: (pod: PodFacts, gone: boolean) => void;
+  readonly onRestart?: (resource: string, reason: RestartReason, error: unknown) => void;
+  readonly timings?: Partial<Timings>;
+};
+
+export type PodRefusalReason =
+  | "QuotaExceeded"
+  | "AdmissionRefused"
+  | "Forbidden"
+  | "RuntimeClassNotFound"
+  | "NamespaceNotFound"
+  | "NamespaceTerminating"
+  | "Invalid";
+
+const OWNER = "autoai.dev/owner";
+const EXECUTION = "autoai.dev/execution";
+const TOOL_PODS = "app.kubernetes.io/managed-by=autoai,autoai.dev/role in (execution,install)";
+/** Policies are applied again after so long, in case somebody changed them. */
+const POLICIES_SECONDS = 600;
+
+export class KubernetesPods {
+  readonly #options: KubernetesPodsOptions;
+  readonly #reflectors: readonly Reflector<Pod>[];
+  readonly #policies = new Map<string, { readonly at: number; readonly applied: Promise<void> }>();
+
+  constructor(options: KubernetesPodsOptions) {
+    this.#options = options;
+    const { api, namespaces, onRestart, onChange, timings } = options;
+    this.#reflectors = (namespaces.length ? namespaces : [""]).map(
+      (namespace) =>
+        new Reflector<Pod>({
+          api,
+          path: `/api/v1${namespace === "" ? "" : `/namespaces/${namespace}`}/pods`,
+          labelSelector: TOOL_PODS,
+          trim: lean,
+          onChange: (_key, current, previous) => {
+            const pod = current ?? previous;
+            if (pod) onChange(factsOf(pod), current === undefined);
+          },
+          onRestart: (reason, error) => onRestart?.("pods", reason, error),
+          ...(timings === undefined ? {} : { timings }),
+        }),
+    );
+  }
+
+  async start(): Promise<void> {
+    for (const reflector of this.#reflectors) reflector.start();
+    await Promise.all(this.#reflectors.map((reflector) => reflector.ready));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
+  }
+
+  get synced(): boolean {
+    return this.#reflectors.every((reflector) => reflector.synced);
+  }
+
+  get(namespace: string, name: string): Promise<PodFacts | undefined> {
+    const pod = this.#reflectors
+      .map((reflector) => reflector.get(`${namespace}/${name}`))
+      .find((one) => one !== undefined);
+    return Promise.resolve(pod && factsOf(pod));
+  }
+
+  /** From the API server: what was created a moment ago is in it. */
+  async listOwned(owner: string): Promise<PodFacts[]> {
+    const namespace = /^(?:[a-z]+:)?([^/]+)\//.exec(owner)?.[1] ?? "default";
+    const hash = createHash("sha256").update(owner).digest("hex").slice(0, 32);
+    const { items } = await this.#options.api.request<{ items: Pod[] }>(
+      "GET",
+      `/api/v1/namespaces/${namespace}/pods`,
+      { query: { labelSelector: `${TOOL_PODS},${OWNER}=${hash}` } },
+    );
+    return items.map(factsOf).filter((pod) => pod.owner === owner);
+  }
+
+  /** Throws what `refusal` makes where the server would not have it. */
+  async create(manifest: Manifest): Promise<"Created" | "Exists"> {
+    const { namespace } = manifest.metadata;
+    try {
+      const pod = await this.#options.api.request<Pod>("POST", `/api/v1/namespaces/${namespace}/pods`, {
+        query: { fieldManager: FIELD_MANAGER },
+        body: manifest,
+      });
+      this.#cacheOf(namespace)?.put(pod);
+      return "Created";
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.reason === "AlreadyExists") return "Exists";
+      const reason = refusalOf(error);
+      throw reason === undefined ? error : this.#options.refusal(reason, error.message, error);
+    }
+  }
+
+  async remove(namespace: string, name: string): Promise<void> {
+    try {
+      await this.#options.api.request("DELETE", `/api/v1/namespaces/${namespace}/pods/${name}`, {
+        body: { apiVersion: "v1", kind: "DeleteOptions", gracePeriodSeconds: 0 },
+      });
+    } catch (error) {
+      if (!(error instanceof ApiError && error.code === 404)) throw error;
+      this.#cacheOf(namespace)?.drop(`${namespace}/${name}`, undefined);
+    }
+  }
+
+  /** Newest last. */
+  async events(namespace: string, name: string): Promise<{ reason: string; message: string }[]> {
+    type Event = { reason?: string; message?: string; lastTimestamp?: string; eventTime?: string };
+    const { items } = await this.#options.api.request<{ items: Event[] }>(
+      "GET",
+      `/api/v1/namespaces/${namespace}/events`,
+      { query: { fieldSelector: `involvedObject.kind=Pod,involvedObject.name=${name}`, limit: 100 } },
+    );
+    const at = (event: Event): number => Date.parse(event.lastTimestamp ?? event.eventTime ?? "") || 0;
+    return items
+      .sort((one, other) => at(one) - at(other))
+      .map(({ reason = "", message = "" }) => ({ reason, message }));
+  }
+
+  ensurePolicies(namespace: string): Promise<void> {
+    const known = this.#policies.get(namespace);
+    if (known && performance.now() - known.at < POLICIES_SECONDS * 1000) return known.applied;
+    const applied = this.#applyPolicies(namespace);
+    this.#policies.set(namespace, { at: performance.now(), applied });
+    // What failed is tried again by whoever asks next.
+    applied.catch(() => this.#policies.delete(namespace));
+    return applied;
+  }
+
+  async #applyPolicies(namespace: string): Promise<void> {
+    for (const policy of this.#options.policies(namespace)) {
+      await this.#options.api.request(
+        "PATCH",
+        `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies/${policy.metadata.name}`,
+        {
+          query: { fieldManager: FIELD_MANAGER, force: true },
+          contentType: "application/apply-patch+yaml",
+          body: policy,
+        },
+      );
+    }
+  }
+
+  #cacheOf(namespace: string): Reflector<Pod> | undefined {
+    const { namespaces } = this.#options;
+    return this.#reflectors[namespaces.length ? namespaces.indexOf(namespace) : 0];
+  }
+}
+
+/** Without what nobody asks for: the spec is most of a pod. */
+function lean(pod: Pod): Pod {
+  const { name, namespace, uid, resourceVersion, labels, creationTimestamp, deletionTimestamp } =
+    pod.metadata;
+  const owner = pod.metadata.annotations?.[OWNER];
+  return {
+    metadata: {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      ...(labels === undefined ? {} : { labels }),
+      ...(owner === undefined ? {} : { annotations: { [OWNER]: owner } }),
+      ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
+      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+    },
+    ...(pod.spec?.nodeName === undefined ? {} : { spec: { nodeName: pod.spec.nodeName } }),
+    ...(pod.status === undefined ? {} : { status: pod.status }),
+  };
+}
+
+function factsOf(pod: Pod): PodFacts {
+  const {
+    namespace = "default",
+    name,
+    annotations,
+    labels,
+    creationTimestamp,
+    deletionTimestamp,
+  } = pod.metadata;
+  return {
+    namespace,
+    name,
+    owner: annotations?.[OWNER] ?? "",
+    execution: labels?.[EXECUTION] ?? name,
+    phase: pod.status?.phase ?? "Pending",
+    deleting: deletionTimestamp !== undefined,
+    status: pod.status ?? {},
+    ...(pod.spec?.nodeName === undefined ? {} : { nodeName: pod.spec.nodeName }),
+    created: Date.parse(creationTimestamp ?? "") || 0,
+  };
+}
+
+/** Why the server would not have the pod; undefined where it was only busy. */
+export function refusalOf({ code, reason, message }: ApiError): PodRefusalReason | undefined {
+  if (code === 403) {
+    if (/exceeded quota/i.test(message)) return "QuotaExceeded";
+    if (/because it is being terminated/i.test(message)) return "NamespaceTerminating";
+    if (/RuntimeClass .*not found/i.test(message)) return "RuntimeClassNotFound";
+    // RBAC says "cannot create resource"; everything else with 403 is an admission plugin, webhook or policy.
+    return /cannot create resource/i.test(message) ? "Forbidden" : "AdmissionRefused";
+  }
+  if (code === 404) return "NamespaceNotFound";
+  if (code === 422 || (code === 400 && reason !== "Timeout")) {
+    return /admission webhook|ValidatingAdmissionPolicy/i.test(message) ? "AdmissionRefused" : "Invalid";
+  }
+  return undefined;
+}
