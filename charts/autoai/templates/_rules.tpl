@@ -42,6 +42,6 @@
   verbs: [create]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  resourceNames: [{{ include "autoai.fullname" . }}]
-  verbs: [get, update, patch]
+  resourceNames: [autoai-operator]
+  verbs: [get, update]
 {{- end }}
