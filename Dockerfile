@@ -5,13 +5,16 @@
 ARG NODE_IMAGE=node:24-bookworm-slim
 ARG PYTHON_IMAGE=python:3.13-slim-bookworm
 
-FROM ${NODE_IMAGE} AS build
+FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /src
 COPY package.json package-lock.json ./
-RUN npm ci --no-audit --no-fund
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
+FROM dependencies AS build
+RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY operator operator
-RUN npm run build && npm prune --omit=dev --no-audit --no-fund
+RUN npm run build
 
 FROM ${PYTHON_IMAGE} AS runner
 WORKDIR /opt/autoai/runner
@@ -26,8 +29,8 @@ ENTRYPOINT ["python", "-m", "autoai_runner"]
 
 FROM ${NODE_IMAGE} AS operator
 WORKDIR /opt/autoai
-COPY --from=build /src/package.json ./
-COPY --from=build /src/node_modules node_modules
+COPY --from=dependencies /src/package.json ./
+COPY --from=dependencies /src/node_modules node_modules
 COPY --from=build /src/dist dist
 COPY crds crds
 COPY runner runner

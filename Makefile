@@ -1,6 +1,6 @@
 # make help tells the targets. Each one installs what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test generate format clean
+.PHONY: help setup demo test cluster cluster-down generate format clean
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 28
@@ -14,6 +14,14 @@ demo: setup ## train, verify and publish a churn model, and ask it for a predict
 test: ## every check and every test
 	@scripts/setup --dev
 	@scripts/test
+
+cluster: ## a real Kubernetes of one node for the tests, and the operator in it (root, on Linux)
+	@scripts/setup --dev
+	@test/cluster/start
+	@test/cluster/images project
+
+cluster-down: ## end it and remove all that it made on the machine
+	@test/cluster/stop
 
 generate: ## write crds/ and docs/reference/ from the schemas
 	@scripts/setup --dev
