@@ -128,8 +128,11 @@ export interface Executor {
 export class PlatformError extends Error {
   override readonly name = "PlatformError";
   readonly reason: string;
-  constructor(reason: string, message: string, options?: ErrorOptions) {
+  /** No retry helps until somebody mends something, which the message names. What was begun goes on by itself then. */
+  readonly stalled: boolean;
+  constructor(reason: string, message: string, options?: ErrorOptions & { readonly stalled?: boolean }) {
     super(message, options);
     this.reason = reason;
+    this.stalled = options?.stalled ?? false;
   }
 }

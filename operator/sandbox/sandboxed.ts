@@ -11,11 +11,11 @@ import { type Outcome, PlatformError, type SandboxedExecution } from "./executor
 import { type Delivery, readDelivery } from "./frames.ts";
 import type { PythonFacts } from "./python.ts";
 
-const OUTPUT_BYTES = 50 * 1000 ** 2;
-const FILE_BYTES = 1024 ** 3;
-const SNAPSHOT_BYTES = 600 * 1024 ** 2;
+export const OUTPUT_BYTES = 50 * 1000 ** 2;
+export const FILE_BYTES = 1024 ** 3;
+export const SNAPSHOT_BYTES = 600 * 1024 ** 2;
 /** How long the supervisor may take to end, pack and send, beyond the program's own time. */
-const GRACE_SECONDS = 60;
+export const GRACE_SECONDS = 60;
 /** Users that systemd sets aside for services without one of their own: no file belongs to them. */
 const DYNAMIC_USERS = [61184, 65520] as const;
 
@@ -111,13 +111,13 @@ async function layOut(
   return { root, environment, runner: host.runnerDir, prefix: [] };
 }
 
-function pythonArguments(command: readonly string[], runner: string): string[] {
+export function pythonArguments(command: readonly string[], runner: string): string[] {
   if (command[0] !== "@predict") return [...command];
   // -P: the runner's own modules must not stand in for those that a model imports.
   return ["-P", `${runner}/autoai_runner/predict.py`, ...command.slice(1)];
 }
 
-function variables(cpus: number, root: string, environment: string): Record<string, string> {
+export function variables(cpus: number, root: string, environment: string): Record<string, string> {
   const threads = String(Math.max(1, Math.ceil(cpus)));
   const pools = ["OMP", "OPENBLAS", "MKL", "NUMEXPR", "BLIS", "VECLIB"].map((name) => `${name}_NUM_THREADS`);
   return {
@@ -142,7 +142,7 @@ function variables(cpus: number, root: string, environment: string): Record<stri
 }
 
 /** Paths are below the working directory: the caller's promise, held here once more because mounts depend on it. */
-function checkPath(path: string): string {
+export function checkPath(path: string): string {
   const segments = path.split("/");
   if (path === "" || segments.some((segment) => segment === "" || segment === "." || segment === "..")) {
     throw new PlatformError(

@@ -117,12 +117,22 @@ class Processes:
         return self._resident(process)
 
 
-def kernel_kills() -> int:
-    """How often the kernel has ended a process of this machine for want of memory."""
-    try:
-        for line in Path("/proc/vmstat").read_text().splitlines():
+# Where kills for want of memory are counted, the nearest first: this container (cgroup v2, v1), the machine.
+_KILL_COUNTERS = (
+    Path("/sys/fs/cgroup/memory.events"),
+    Path("/sys/fs/cgroup/memory/memory.oom_control"),
+    Path("/proc/vmstat"),
+)
+
+
+def kernel_kills(counters: tuple[Path, ...] = _KILL_COUNTERS) -> int:
+    """How often the kernel ended a process for want of memory: of this container, or else the machine."""
+    for counter in counters:
+        try:
+            lines = counter.read_text().splitlines()
+        except OSError:
+            continue
+        for line in lines:
             if line.startswith("oom_kill "):
                 return int(line.split()[1])
-    except OSError:
-        pass
     return 0

@@ -12,6 +12,10 @@ payload); no process but this one holds it:
     T  a piece of the snapshot (tar)
     E  the end: without it, nothing of the above counts
     X  the supervisor failed, text
+
+With the path of a Unix socket as its argument (`... main()" /exchange/courier.sock`) it connects to that and
+speaks over it instead. There the inputs are not mounted: the request's `inputFiles` ([path, size] each) says
+which follow it, one after the other, before the snapshot.
 """
 
 import errno
@@ -21,6 +25,7 @@ import os
 import re
 import selectors
 import signal
+import socket
 import struct
 import sys
 import time
@@ -33,6 +38,8 @@ from autoai_runner.processes import Processes, kernel_kills
 
 CHECK_SECONDS = 0.05
 INTERRUPT_SECONDS = 5.0
+# How long the other side of a socket may take until it listens: it starts at the same time as we do.
+CONNECT_SECONDS = 120.0
 # How long a full disk may stay full before the program is ended: code that clears up is left alone.
 FULL_SECONDS = 1.0
 INODES = 100_000
@@ -54,6 +61,8 @@ class Request:
         self.namespace: bool = body["namespace"]
         self.user: int | None = body.get("user")
         self.inputs: list[str] = body["inputs"]
+        # Those that come over the stream, with their sizes.
+        self.input_files: list[tuple[str, int]] = [(path, size) for path, size in body.get("inputFiles", [])]
         self.outputs: list[str] = body["outputs"]
         self.snapshot: bool = body["snapshot"]
         self.workspace_bytes: int = body["workspaceBytes"]
@@ -239,7 +248,7 @@ class Run:
 
     def _file_systems(self) -> list[os.statvfs_result]:
         # Without a sandbox the files lie on the host's disk, which says nothing of this program.
-        paths = (str(self.request.root), "/dev/shm") if self.request.namespace else ()
+        paths = (str(self.request.workspace), "/dev/shm") if self.request.namespace else ()
         return [os.statvfs(path) for path in paths]
 
     def _inodes(self) -> int:
@@ -274,8 +283,23 @@ def prepare(request: Request, source: IO[bytes]) -> None:
     """Lays out home, temporary directory and workspace."""
     for directory in ("workspace", "home", "tmp"):
         (request.root / directory).mkdir(exist_ok=True)
+    for path, size in request.input_files:
+        receive(request.workspace, path, io.BufferedReader(Part(source, size)))
     if request.workspace_bytes:
-        snapshot.unpack(request.workspace, source)
+        snapshot.unpack(request.workspace, io.BufferedReader(Part(source, request.workspace_bytes)))
+
+
+def receive(workspace: Path, path: str, source: IO[bytes]) -> None:
+    """Writes an input, read-only, into a workspace that holds nothing but inputs so far."""
+    parts = path.split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        raise ValueError(f"input {path!r} is not below the working directory")
+    target = workspace.joinpath(*parts)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("xb") as out:
+        while piece := source.read(1 << 20):
+            out.write(piece)
+    target.chmod(0o444)
 
 
 def deliver(request: Request, result: dict[str, Any], frames: Frames) -> None:
@@ -311,10 +335,30 @@ def guard() -> None:
         raise RuntimeError("the sandbox could change settings of the machine's kernel (is it run as root?)")
 
 
+def connect(path: str) -> None:
+    """Makes the socket at the path stdin and stdout, as soon as somebody listens there."""
+    deadline = time.monotonic() + CONNECT_SECONDS
+    while True:
+        peer = socket.socket(socket.AF_UNIX)
+        try:
+            peer.connect(path)
+            break
+        except (FileNotFoundError, ConnectionRefusedError):
+            peer.close()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+    os.dup2(peer.fileno(), 0)
+    os.dup2(peer.fileno(), 1)
+    peer.close()
+
+
 def main() -> None:
-    """Serves one request on stdin and stdout."""
+    """Serves one request on stdin and stdout, or on a socket."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     confine.hide()
+    if len(sys.argv) > 1:
+        connect(sys.argv[1])
     source = open(0, "rb", closefd=False, buffering=0)  # noqa: SIM115
     frames = Frames(1)
     try:
@@ -327,9 +371,11 @@ def main() -> None:
             guard()
         else:
             confine.adopt_orphans()
+        if not Path(request.python).exists():
+            raise EnvironmentMissing(f"there is no {request.python}")
         run = Run(request)
         try:
-            prepare(request, io.BufferedReader(_Part(source, request.workspace_bytes)))
+            prepare(request, source)
             result = run.watch(*run.launch())
         except OSError as error:
             if error.errno != errno.ENOSPC:
@@ -342,16 +388,22 @@ def main() -> None:
         sys.exit(1)
 
 
-class _Part(io.RawIOBase):
+class EnvironmentMissing(Exception):  # noqa: N818 - the reason that the operator gives, too
+    """The environment of the program is not where it was said to be."""
+
+
+class Part(io.RawIOBase):
     """The next so many bytes of a stream, and not one more."""
 
     def __init__(self, source: IO[bytes], size: int) -> None:
         self._source, self._left = source, size
 
     def readable(self) -> bool:
+        """Yes."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """As RawIOBase has it."""
         data = self._source.read(min(len(buffer), self._left)) if self._left else b""
         self._left -= len(data)
         buffer[: len(data)] = data

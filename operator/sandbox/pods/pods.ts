@@ -31,7 +31,7 @@ export type PodView = {
   readonly name: string;
   /** Annotation autoai.dev/owner: `namespace/name` of a TrainingJob, or `dataset:namespace/name`. */
   readonly owner: string;
-  /** Label autoai.dev/execution. */
+  /** Label autoai.dev/execution: the same for each attempt at an execution. */
   readonly execution: string;
   readonly phase: string;
   /** True once it has a deletionTimestamp, whoever set it. */

@@ -1,0 +1,252 @@
+/**
+ * What a pod's status says went wrong, and whose fault it is.
+ *
+ * Reasons are Kubernetes' own words where it has one. SameStep: the pod is removed, and made anew when asked again.
+ * Stall: no new pod would fare better until somebody mends something; this one is left, because it goes on by itself then.
+ */
+import { z } from "zod";
+import { CONTAINERS } from "./manifest.ts";
+import type { PodEvent, PodView } from "./pods.ts";
+
+export type Verdict =
+  | { readonly reason: string; readonly message: string; readonly retry: "SameStep" | "Stall" }
+  /** The code's own doing, which its supervisor did not live to tell. */
+  | { readonly ended: "OutOfMemory" | "DiskFull"; readonly message: string };
+
+/** Milliseconds that a pod may look for a node: others may be about to end. */
+export const UNSCHEDULABLE_MS = 120_000;
+/** Milliseconds that a container may take to be made: an image is pulled, a volume mounted. */
+export const STARTING_MS = 60_000;
+/** Milliseconds in which one failure to pull may be a passing one. */
+const PULLING_MS = 20_000;
+
+const Terminated = z.object({
+  exitCode: z.number(),
+  reason: z.string().optional(),
+  message: z.string().optional(),
+});
+const ContainerStatus = z.object({
+  name: z.string(),
+  state: z
+    .object({
+      waiting: z.object({ reason: z.string().optional(), message: z.string().optional() }).optional(),
+      running: z.unknown().optional(),
+      terminated: Terminated.optional(),
+    })
+    .optional(),
+});
+type ContainerStatus = z.infer<typeof ContainerStatus>;
+const Status = z.object({
+  phase: z.string().optional(),
+  reason: z.string().optional(),
+  message: z.string().optional(),
+  conditions: z
+    .array(
+      z.object({
+        type: z.string(),
+        status: z.string(),
+        reason: z.string().optional(),
+        message: z.string().optional(),
+        lastTransitionTime: z.coerce.date().nullish(),
+      }),
+    )
+    .nullish(),
+  containerStatuses: z.array(ContainerStatus).nullish(),
+});
+type Status = z.infer<typeof Status>;
+
+/** What a courier leaves as its termination message. */
+const Said = z.object({ reason: z.string().min(1).max(64), message: z.string() });
+
+/** undefined: nothing is wrong, or not yet. Events decide only while no container has started. */
+export function classify(pod: PodView, events: readonly PodEvent[], now: number): Verdict | undefined {
+  const parsed = Status.safeParse(pod.status ?? {});
+  const status = parsed.success ? parsed.data : {};
+  return (
+    ofPod(status) ??
+    ofContainers(status) ??
+    (pod.deleting ? again("PodDeleted", "the pod was deleted from outside") : undefined) ??
+    ofStart(status, events, pod, now)
+  );
+}
+
+/** Whether a container has ended: then the outcome is in the store, or never will be. */
+export function hasEnded(pod: PodView): boolean {
+  const parsed = Status.safeParse(pod.status ?? {});
+  if (!parsed.success) return false;
+  const messenger = messengerOf(parsed.data);
+  return (
+    messenger?.state?.terminated !== undefined || ["Succeeded", "Failed"].includes(parsed.data.phase ?? "")
+  );
+}
+
+/** Whether any container runs or ran. */
+export function hasStarted(pod: PodView): boolean {
+  const parsed = Status.safeParse(pod.status ?? {});
+  if (!parsed.success) return false;
+  return (parsed.data.containerStatuses ?? []).some(
+    ({ state }) => state?.running !== undefined || state?.terminated !== undefined,
+  );
+}
+
+function ofPod(status: Status): Verdict | undefined {
+  const message = status.message ?? "";
+  switch (status.reason) {
+    case "Evicted":
+      return /EmptyDir volume "(workspace|shared-memory)" exceeds the limit/i.test(message)
+        ? { ended: "DiskFull", message }
+        : again("Evicted", message || "the node evicted the pod");
+    case "DeadlineExceeded":
+      return again("DeadlineExceeded", message || "the pod was active for longer than its deadline");
+    case "NodeLost":
+      return again("NodeLost", message || "the node of the pod is not heard of");
+    case "Shutdown":
+    case "NodeShutdown":
+    case "Terminated":
+      return again("NodeShutdown", message || "the node of the pod is shutting down");
+    case undefined:
+    case "":
+      break;
+    default:
+      // What the kubelet turns away at its door: OutOfcpu, OutOfmemory, NodeAffinity, UnexpectedAdmissionError, ...
+      if (status.phase === "Failed") return again("NodeRefused", `${status.reason}: ${message}`);
+  }
+  const disrupted = status.conditions?.find(
+    (condition) => condition.type === "DisruptionTarget" && condition.status === "True",
+  );
+  if (disrupted) {
+    const reason = DISRUPTIONS[disrupted.reason ?? ""] ?? "Disrupted";
+    return again(reason, disrupted.message ?? `the pod is taken off its node: ${disrupted.reason}`);
+  }
+  return undefined;
+}
+
+const DISRUPTIONS: Readonly<Record<string, string>> = {
+  PreemptionByScheduler: "Preempted",
+  DeletionByTaintManager: "NodeLost",
+  DeletionByPodGC: "NodeLost",
+  EvictionByEvictionAPI: "Evicted",
+  TerminationByKubelet: "NodeShutdown",
+};
+
+/** The container that speaks for the pod: the courier, or the only one. */
+function messengerOf(status: Status): ContainerStatus | undefined {
+  return status.containerStatuses?.find(({ name }) => name !== CONTAINERS.code);
+}
+
+function ofContainers(status: Status): Verdict | undefined {
+  const messenger = messengerOf(status);
+  const code = status.containerStatuses?.find(({ name }) => name === CONTAINERS.code);
+  const codeEnd = code?.state?.terminated;
+  const end = messenger?.state?.terminated;
+  if (codeEnd?.reason === "OOMKilled" && end?.exitCode !== 0)
+    return { ended: "OutOfMemory", message: "the kernel ended the program for want of memory" };
+  if (end === undefined) return undefined;
+  if (end.reason === "OOMKilled") {
+    return code === undefined
+      ? again("RunnerOutOfMemory", "the runner's own code used more memory than its container may")
+      : again("CourierOutOfMemory", "the courier used more memory than its container may");
+  }
+  const said = saidBy(end.message);
+  // How the code ended decides, and may be known a moment later.
+  if (
+    said?.reason === "SandboxEnded" &&
+    code !== undefined &&
+    codeEnd === undefined &&
+    status.phase !== "Failed"
+  )
+    return undefined;
+  if (said !== undefined) {
+    const how = said.reason === "SandboxEnded" && codeEnd ? ` (its exit code: ${codeEnd.exitCode})` : "";
+    return again(said.reason, said.message + how);
+  }
+  if (end.exitCode === 0)
+    return again("OutcomeMissing", "the courier ended well, and left no outcome in the store");
+  if (["StartError", "ContainerCannotRun"].includes(end.reason ?? ""))
+    return again(
+      "ContainerNotStarted",
+      `${end.reason}: ${end.message ?? "the container could not be started"}`,
+    );
+  const what = messenger?.name ?? "container";
+  return again(
+    "ContainerFailed",
+    `${what} ended with exit code ${end.exitCode} (${end.reason ?? "no reason"})`,
+  );
+}
+
+function saidBy(message: string | undefined): z.infer<typeof Said> | undefined {
+  if (message === undefined || !message.startsWith("{")) return undefined;
+  try {
+    return Said.safeParse(JSON.parse(message)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Why no container has started, where that takes too long, or cannot get better. */
+function ofStart(
+  status: Status,
+  events: readonly PodEvent[],
+  pod: PodView,
+  now: number,
+): Verdict | undefined {
+  const age = now - pod.created;
+  for (const { state } of status.containerStatuses ?? []) {
+    const { reason = "", message = "" } = state?.waiting ?? {};
+    const patience = WAITING[reason];
+    if (patience !== undefined && age >= patience)
+      return stall(reason, `${message || reason}; ${remedyOf(reason)}`);
+  }
+  if (status.containerStatuses?.some(({ state }) => state?.running || state?.terminated)) return undefined;
+  const scheduled = status.conditions?.find(({ type }) => type === "PodScheduled");
+  if (scheduled?.status === "False" && scheduled.reason === "Unschedulable") {
+    const since = scheduled.lastTransitionTime?.getTime() ?? pod.created;
+    if (now - since < UNSCHEDULABLE_MS) return undefined;
+    return stall(
+      "Unschedulable",
+      `no node takes the pod: ${scheduled.message ?? "the scheduler gave no reason"}; add room, or ask for less in spec.sandbox.resources`,
+    );
+  }
+  if (age < STARTING_MS) return undefined;
+  const event = events.findLast(({ reason }) => STARTING_EVENTS.has(reason));
+  if (event === undefined) return undefined;
+  if (/runtime handler|no runtime for/i.test(event.message))
+    return stall(
+      "RuntimeClassNotFound",
+      `${event.message}; install the runtime on the nodes, or change spec.sandbox.runtimeClassName`,
+    );
+  return stall(event.reason, event.message);
+}
+
+/** Reasons of waiting containers that no waiting mends, by the milliseconds for which they may be passing. */
+const WAITING: Readonly<Record<string, number>> = {
+  ErrImagePull: PULLING_MS,
+  ImagePullBackOff: 0,
+  InvalidImageName: 0,
+  ErrImageNeverPull: 0,
+  RegistryUnavailable: PULLING_MS,
+  ImageInspectError: PULLING_MS,
+  CreateContainerConfigError: 5_000,
+  CreateContainerError: PULLING_MS,
+  RunContainerError: PULLING_MS,
+};
+const STARTING_EVENTS = new Set([
+  "FailedMount",
+  "FailedAttachVolume",
+  "FailedCreatePodSandBox",
+  "FailedScheduling",
+  "NetworkNotReady",
+]);
+
+function remedyOf(reason: string): string {
+  if (/image|registry/i.test(reason)) return "check the name of the runner image, and that nodes may pull it";
+  return "kubectl describe pod tells more";
+}
+
+function again(reason: string, message: string): Verdict {
+  return { reason, message: message.slice(0, 2000), retry: "SameStep" };
+}
+
+function stall(reason: string, message: string): Verdict {
+  return { reason, message: message.slice(0, 2000), retry: "Stall" };
+}

@@ -1,0 +1,377 @@
+/**
+ * Executor of the cluster: one pod an execution.
+ *
+ * That an execution is over is learnt from the store, where the courier leaves the outcome, and not from the pod, whose end shows
+ * a second or two later; the pod's status tells of what went wrong. All that must outlive this process is in the cluster and in the
+ * store: what is kept here is only who is being watched.
+ */
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import { type ArtifactStore, NotFoundError } from "../../storage/artifact-store.ts";
+import type { Grants } from "../../storage/grants.ts";
+import { type Execution, type Executor, type InstallExecution, Outcome, PlatformError } from "../executor.ts";
+import { requirementProblem } from "../requirements.ts";
+import { Attempts } from "./attempts.ts";
+import { environmentTarKey, errandOf } from "./errand.ts";
+import { podManifest } from "./manifest.ts";
+import { podName } from "./name.ts";
+import { ownerNamespace } from "./owner.ts";
+import { type OwnerReference, PodRefusedError, type Pods, type PodView } from "./pods.ts";
+import { grantSeconds, type PodSettings } from "./settings.ts";
+import { Nudge, watchPod } from "./watch.ts";
+
+export type PodExecutorOptions = {
+  readonly pods: Pods;
+  readonly store: ArtifactStore & Grants;
+  /** http(s)://host:port of the store, as pods reach it. */
+  readonly storeEndpoint: string;
+  readonly settings: Omit<PodSettings, "environmentsClaim">;
+  /** Claim for environments in the namespace, where there is one; environments travel through the store elsewhere. */
+  readonly environmentsClaim: (namespace: string) => Promise<string | undefined>;
+  /** The resource that pods go with. undefined where it is not known (any more). */
+  readonly ownerReference: (owner: string) => OwnerReference | undefined;
+  /** RuntimeClass for generated code of this owner. */
+  readonly runtimeClassName?: (owner: string) => string | undefined;
+  /** Called when an execution is over or in trouble, with the resource to wake. */
+  readonly onFinished: (owner: string) => void;
+  readonly log: (message: string, fields?: Readonly<Record<string, unknown>>) => void;
+  /** Told how long a pod took from its creation until a container ran. */
+  readonly onStarted?: (kind: Execution["kind"], seconds: number) => void;
+  readonly now?: () => number;
+  /** Addresses of a host; by the system's resolver by default. */
+  readonly resolve?: (host: string) => Promise<readonly string[]>;
+  /** Milliseconds between two looks into the store: the first ones, and the later ones. */
+  readonly pollMs?: { readonly first: number; readonly last: number };
+};
+
+type Running = {
+  readonly execution: Execution;
+  readonly abort: AbortController;
+  readonly nudge: Nudge;
+  readonly done: Promise<void>;
+  /** Why it does not go on just now, though it may. */
+  trouble: PlatformError | undefined;
+  /** Its pods, which a list may not show yet. */
+  readonly pods: { readonly namespace: string; readonly name: string }[];
+};
+
+const RESTORE_LIMITS: InstallExecution["limits"] = {
+  seconds: 900,
+  cpus: 2,
+  memoryBytes: 2 * 1024 ** 3,
+  diskBytes: 4 * 1024 ** 3,
+  processes: 64,
+};
+
+export class PodExecutor implements Executor {
+  readonly #options: PodExecutorOptions;
+  readonly #running = new Map<string, Running>();
+  readonly #failed = new Map<string, unknown>();
+  readonly #byPod = new Map<string, Running>();
+  readonly #now: () => number;
+
+  constructor(options: PodExecutorOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  async ensure(execution: Execution): Promise<Outcome | undefined> {
+    const { name } = execution;
+    // Before the store: an execution that ends meanwhile has stored its outcome before it leaves this map.
+    const running = this.#running.get(name);
+    if (running?.trouble) throw running.trouble;
+    if (running) return undefined;
+    const outcome = await this.#outcome(execution);
+    if (outcome !== undefined) {
+      this.#failed.delete(name);
+      return outcome;
+    }
+    if (this.#failed.has(name)) {
+      const error = this.#failed.get(name);
+      this.#failed.delete(name);
+      throw error;
+    }
+    if (!this.#running.has(name)) this.#begin(execution);
+    return undefined;
+  }
+
+  async cancel(owner: string): Promise<void> {
+    const mine = [...this.#running.values()].filter((running) => running.execution.owner === owner);
+    for (const { abort } of mine) abort.abort();
+    await Promise.all(mine.map(({ done }) => done));
+    const theirs = mine.flatMap((running) => running.pods);
+    await Promise.all(theirs.map(({ namespace, name }) => this.#options.pods.remove(namespace, name)));
+    for (let pause = 50; ; pause = Math.min(pause * 2, 1000)) {
+      const pods = await this.#options.pods.listOwned(owner);
+      if (pods.length === 0) return;
+      await Promise.all(pods.map(({ namespace, name }) => this.#options.pods.remove(namespace, name)));
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+
+  /** To be told of each pod of ours that changes or goes. */
+  podChanged(view: PodView): void {
+    const running = this.#byPod.get(`${view.namespace}/${view.name}`);
+    if (running) running.nudge.now();
+  }
+
+  /** Watches no more. Pods go on, and the next operator with them. */
+  async close(): Promise<void> {
+    const all = [...this.#running.values()];
+    for (const { abort } of all) abort.abort();
+    await Promise.all(all.map(({ done }) => done));
+  }
+
+  #begin(execution: Execution): void {
+    const { name, owner } = execution;
+    const abort = new AbortController();
+    const nudge = new Nudge(abort.signal);
+    let running: Running;
+    const done = Promise.resolve()
+      .then(() => this.#run(running))
+      .catch((error) => {
+        if (!abort.signal.aborted) this.#failed.set(name, error);
+      })
+      .finally(() => {
+        this.#running.delete(name);
+        if (!abort.signal.aborted) this.#options.onFinished(owner);
+      });
+    running = { execution, abort, nudge, done, trouble: undefined, pods: [] };
+    this.#running.set(name, running);
+  }
+
+  async #run(running: Running): Promise<void> {
+    const { execution } = running;
+    const { store } = this.#options;
+    if (execution.kind === "Install") {
+      const problem = requirementProblem(execution.packages);
+      if (problem !== undefined) {
+        await this.#conclude(execution, {
+          ...NOTHING_RAN,
+          ended: "Refused",
+          refusal: { reason: "InvalidRequirement", message: problem },
+        });
+        return;
+      }
+    }
+    const attempts = await Attempts.load(store, execution);
+    attempts.check(this.#now());
+    if (execution.kind === "Sandboxed" && attempts.last?.reason === "EnvironmentMissing")
+      await this.#restore(running, execution.environment, attempts.next);
+    await this.#inPod(running, execution, attempts);
+  }
+
+  /** One attempt, in one pod. Returns when the outcome is in the store; throws PlatformError. */
+  async #inPod(running: Running, execution: Execution, attempts: Attempts, lockKey?: string): Promise<void> {
+    const { pods, onStarted, log } = this.#options;
+    const namespace = ownerNamespace(execution.owner);
+    const name = podName(execution.name, attempts.next);
+    const key = `${namespace}/${name}`;
+    this.#byPod.set(key, running);
+    running.pods.push({ namespace, name });
+    const start = this.#now();
+    try {
+      await this.#create(execution, name, attempts.next, lockKey);
+      running.abort.signal.throwIfAborted();
+      const verdict = await watchPod({
+        pods,
+        namespace,
+        name,
+        look: () => this.#options.store.exists(execution.outcomeKey),
+        nudge: running.nudge,
+        now: this.#now,
+        pollMs: this.#pollMs(),
+        onStarted: (created) => onStarted?.(execution.kind, (this.#now() - created) / 1000),
+        onTrouble: (trouble) => {
+          running.trouble = trouble;
+          this.#options.onFinished(execution.owner);
+        },
+      });
+      if (verdict !== undefined && "ended" in verdict) {
+        const { ended, message } = verdict;
+        const output = { head: `${message}\n`, tail: "", truncated: 0 };
+        const seconds = (this.#now() - start) / 1000;
+        await this.#conclude(execution, { ...NOTHING_RAN, ended, output, signal: "SIGKILL", seconds });
+      } else if (verdict !== undefined) {
+        const { reason, message } = verdict;
+        await attempts.record({ reason, message, at: this.#now() });
+        await pods.remove(namespace, name);
+        throw new PlatformError(reason, message);
+      }
+      // The outcome is what counts: a pod that is left ends by itself, and goes with its owner.
+      await pods.remove(namespace, name).catch((error) => log("pod not removed", { pod: name, error }));
+      log("execution ended", {
+        execution: execution.name,
+        owner: execution.owner,
+        seconds: (this.#now() - start) / 1000,
+      });
+    } finally {
+      running.trouble = undefined;
+      this.#byPod.delete(key);
+    }
+  }
+
+  async #create(
+    execution: Execution,
+    name: string,
+    attempt: number,
+    lockKey: string | undefined,
+  ): Promise<void> {
+    const { pods, store, ownerReference, runtimeClassName } = this.#options;
+    const namespace = ownerNamespace(execution.owner);
+    // After a restart: it is there, with its errand.
+    if ((await pods.get(namespace, name)) !== undefined) return;
+    const claim = await this.#options.environmentsClaim(namespace);
+    const settings: PodSettings = {
+      ...this.#options.settings,
+      ...(claim === undefined ? {} : { environmentsClaim: claim }),
+    };
+    const known = execution.kind === "Install" && claim === undefined ? await this.#known() : [];
+    const errand = await errandOf(execution, {
+      grants: store,
+      settings,
+      known,
+      ...(lockKey === undefined ? {} : { lockKey }),
+    });
+    const errandKey = `${execution.outcomeKey}.errand-${attempt}.json`;
+    await store.put(errandKey, new TextEncoder().encode(JSON.stringify(errand)));
+    const owned = ownerReference(execution.owner);
+    const runtime = runtimeClassName?.(execution.owner);
+    const address = await this.#store();
+    const manifest = podManifest(
+      {
+        name,
+        execution,
+        errand: await store.grantGet(errandKey, grantSeconds(execution.limits.seconds)),
+        ...(address === undefined ? {} : { store: address }),
+        ...(owned === undefined ? {} : { ownerReference: owned }),
+        ...(runtime === undefined ? {} : { runtimeClassName: runtime }),
+      },
+      settings,
+    );
+    try {
+      await pods.ensurePolicies(namespace);
+      await pods.create(manifest);
+    } catch (error) {
+      if (!(error instanceof PodRefusedError)) throw error;
+      throw new PlatformError(error.reason, error.message, {
+        cause: error,
+        stalled: !PASSING_REFUSALS.has(error.reason),
+      });
+    }
+  }
+
+  /** Makes an environment again that is not where it should be, from its lock. */
+  async #restore(running: Running, digest: string, attempt: number): Promise<void> {
+    const { store } = this.#options;
+    const { execution } = running;
+    const lockKey = `environments/${digest}/lock.txt`;
+    if (!/^[0-9a-f]{64}$/.test(digest) || !(await store.exists(lockKey))) {
+      throw new PlatformError(
+        "EnvironmentMissing",
+        `there is no environment ${digest}, nor a lock to make it from`,
+        { stalled: true },
+      );
+    }
+    const install: InstallExecution = {
+      kind: "Install",
+      name: `${execution.name}-env-${attempt}`,
+      owner: execution.owner,
+      limits: RESTORE_LIMITS,
+      packages: [],
+      inputs: {},
+      outputs: {},
+      outcomeKey: `${execution.outcomeKey}.environment-${attempt}.json`,
+    };
+    if ((await this.#outcome(install)) === undefined)
+      await this.#inPod(running, install, await Attempts.load(store, install), lockKey);
+    const made = (await this.#outcome(install))?.environment;
+    if (made !== digest) {
+      throw new PlatformError(
+        "EnvironmentChanged",
+        `the lock of environment ${digest} makes ${made} now: the runner image has another Python than the one that the job began with; begin the job anew`,
+        { stalled: true },
+      );
+    }
+  }
+
+  async #known(): Promise<string[]> {
+    const keys = await this.#options.store.list("environments/");
+    return keys.flatMap((key) => {
+      const digest = key.slice("environments/".length, -".tar".length);
+      return key === environmentTarKey(digest) ? [digest] : [];
+    });
+  }
+
+  async #outcome(execution: Execution): Promise<Outcome | undefined> {
+    const { store } = this.#options;
+    const outcome = await read(store, execution.outcomeKey, Outcome);
+    if (execution.kind !== "Install" || outcome?.environment === undefined || outcome.packages)
+      return outcome;
+    // It was there already: the list of its packages is beside its lock.
+    const packages = await read(
+      store,
+      `environments/${outcome.environment}/packages.json`,
+      Outcome.shape.packages,
+    );
+    return packages === undefined ? outcome : { ...outcome, packages };
+  }
+
+  async #conclude(execution: Execution, outcome: Outcome): Promise<void> {
+    await this.#options.store.create(execution.outcomeKey, new TextEncoder().encode(JSON.stringify(outcome)));
+  }
+
+  /** With many at once, each looks more seldom; a pod that ends is looked at all the same. */
+  #pollMs(): () => { first: number; last: number } {
+    const { first, last } = this.#options.pollMs ?? { first: 250, last: 2000 };
+    return () => {
+      const crowd = (this.#running.size * 1000) / LOOKS_A_SECOND;
+      return { first: Math.max(first, crowd), last: Math.max(last, crowd) };
+    };
+  }
+
+  async #store(): Promise<{ host: string; addresses: readonly string[] } | undefined> {
+    const host = new URL(this.#options.storeEndpoint).hostname.replaceAll(/^\[|\]$/g, "");
+    if (isIP(host) !== 0) return undefined;
+    const resolve = this.#options.resolve ?? systemAddresses;
+    try {
+      return { host, addresses: await resolve(host) };
+    } catch (error) {
+      throw new PlatformError(
+        "StoreUnavailable",
+        `the store's host ${host} has no address here: ${(error as Error).message}`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+/** Looks into the store that all watches together take in a second. */
+const LOOKS_A_SECOND = 100;
+/** Refusals that pass by themselves: room is made when others end. */
+const PASSING_REFUSALS: ReadonlySet<string> = new Set(["QuotaExceeded", "NamespaceTerminating"]);
+
+const NOTHING_RAN = {
+  exitCode: null,
+  signal: null,
+  seconds: 0,
+  peakMemoryBytes: 0,
+  output: { head: "", tail: "", truncated: 0 },
+} as const;
+
+async function systemAddresses(host: string): Promise<string[]> {
+  return (await lookup(host, { all: true })).map(({ address }) => address);
+}
+
+async function read<T>(
+  store: ArtifactStore,
+  key: string,
+  schema: { parse(value: unknown): T },
+): Promise<T | undefined> {
+  try {
+    return schema.parse(JSON.parse(new TextDecoder().decode(await store.get(key))));
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
+}
