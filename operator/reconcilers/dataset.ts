@@ -7,10 +7,11 @@ import type { Cluster } from "../cluster/cluster.ts";
 import type { Result } from "../engine/controller.ts";
 import { StalledError, WaitingError } from "../engine/errors.ts";
 import { encode } from "../evaluation/context.ts";
-import { type Executor, PlatformError } from "../sandbox/executor.ts";
+import type { Executor } from "../sandbox/executor.ts";
 import type { ArtifactStore } from "../storage/artifact-store.ts";
 import { conditions, type Situation, summary } from "./conditions.ts";
 import type { BringSource } from "./dataset-source.ts";
+import { platformReason } from "./platform.ts";
 
 export type DatasetReconciler = {
   readonly cluster: Cluster;
@@ -57,7 +58,7 @@ export async function reconcileDataset(operator: DatasetReconciler, key: string)
       await patch(operator, dataset, { type: "Stalled", reason: error.reason, message: error.message });
       return {};
     }
-    const reason = error instanceof PlatformError ? error.reason : "InternalError";
+    const reason = platformReason(error);
     const message = error instanceof Error ? error.message : String(error);
     await patch(operator, dataset, { type: "InProgress", reason, message: `${message}; trying again` });
     throw error;

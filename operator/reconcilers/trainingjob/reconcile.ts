@@ -8,9 +8,10 @@ import { type Cluster, ConflictError } from "../../cluster/cluster.ts";
 import type { Result } from "../../engine/controller.ts";
 import { StalledError, WaitingError } from "../../engine/errors.ts";
 import { type JobContext, journalPrefix, ownerKey, reportKey } from "../../evaluation/context.ts";
-import { type Executor, PlatformError } from "../../sandbox/executor.ts";
+import type { Executor } from "../../sandbox/executor.ts";
 import type { ArtifactStore } from "../../storage/artifact-store.ts";
 import type { Situation } from "../conditions.ts";
+import { isStalled, platformReason } from "../platform.ts";
 import { type Actors, perform } from "./perform.ts";
 import { activityOf, statusOf } from "./status.ts";
 
@@ -98,9 +99,9 @@ async function settle(
     );
     return { requeueAfterSeconds: error.requeueAfterSeconds, waiting: true };
   }
-  if (error instanceof StalledError) {
+  if (error instanceof StalledError || isStalled(error)) {
     await operator.cluster.event(job, "Warning", error.reason, error.message);
-    if (TERMINAL(error)) {
+    if (error instanceof StalledError && TERMINAL(error)) {
       await journal.append({
         type: "JobFinished",
         state: "ERROR",
@@ -118,7 +119,7 @@ async function settle(
     );
     return { requeueAfterSeconds: STALLED_SECONDS };
   }
-  const reason = error instanceof PlatformError ? error.reason : "InternalError";
+  const reason = platformReason(error);
   const message = error instanceof Error ? error.message : String(error);
   await operator.cluster.event(job, "Warning", reason, message);
   await patch(
