@@ -20,6 +20,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "3" },
     seconds: { type: "string", default: "60" },
+    timeline: { type: "boolean" },
     providers: { type: "string", default: "Offline,Gemini" },
   },
 });
@@ -77,7 +78,16 @@ async function runJob(provider: Provider, budget: number): Promise<Round> {
   const recording = JSON.parse(readFileSync(record, "utf8")) as Recording;
   if (recording.children.length === 0)
     throw new Error("no child process was seen: the recording does not work");
+  if (values.timeline !== undefined) printTimeline(recording, from, to);
   return measured(recording, { from, to }, load);
+}
+
+/** What was under way when, in seconds from the start, for whoever looks for where time goes. */
+function printTimeline({ children, replies }: Recording, start: number, to: number): void {
+  const second = (at: number) => ((at - start) / 1000).toFixed(2).padStart(7);
+  for (const { from, to, what } of [...children, ...replies].sort((a, b) => a.from - b.from))
+    process.stderr.write(`${second(from)} ${second(to)} ${what}\n`);
+  process.stderr.write(`${second(to)} end\n`);
 }
 
 function ended(child: ReturnType<typeof spawn>): Promise<{ code: number | null; said: string }> {

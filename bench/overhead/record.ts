@@ -1,6 +1,6 @@
 /**
- * Loaded before the command line (`node --import`), it notes when a child process or an LLM was at work, and what this
- * process itself computed. The program measured is the one that users run: nothing of it is replaced.
+ * Loaded before the command line (`node --import`), it notes when a child process, a verb or an LLM was at work, and what
+ * this process itself computed. The program measured is the one that users run: nothing of it is replaced.
  */
 import childProcess, { type ChildProcess, type SpawnOptions } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -19,6 +19,8 @@ const spawn = childProcess.spawn;
 function recordingSpawn(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
   const from = now();
   const child = spawn(command, args, options);
+  // It is there all the time; what counts is when a verb is waited for, below.
+  if (args.includes("autoai_runner.worker")) return child;
   open++;
   child.once("exit", () => {
     open--;
@@ -40,6 +42,22 @@ function whatRuns(command: string, args: readonly string[]): string {
   return "other";
 }
 
+type Running = { run(request: { readonly verb: string }): Promise<unknown> };
+
+/** Verbs that the worker runs: waited for from the request to the answer. */
+function recordVerbs(worker: { prototype: unknown }): void {
+  const prototype = worker.prototype as Running;
+  const run = prototype.run;
+  prototype.run = async function (this: Running, request) {
+    const from = now();
+    try {
+      return await run.call(this, request);
+    } finally {
+      children.push({ from, to: now(), what: `trusted:${request.verb}` });
+    }
+  };
+}
+
 type Replying = { reply(...args: unknown[]): Promise<unknown> };
 
 function recordReplies(model: { prototype: unknown }): void {
@@ -58,6 +76,8 @@ function recordReplies(model: { prototype: unknown }): void {
 // After the change of spawn, so that nothing binds the old one.
 const { OfflineModel } = await import("../../operator/llm/offline/index.ts");
 const { GeminiModel } = await import("../../operator/llm/gemini.ts");
+const { RunnerWorker } = await import("../../operator/sandbox/worker.ts");
+recordVerbs(RunnerWorker);
 recordReplies(OfflineModel);
 recordReplies(GeminiModel);
 

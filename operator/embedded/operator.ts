@@ -93,6 +93,7 @@ export function embeddedOperator(options: EmbeddedOptions): EmbeddedOperator {
       if (kind === "Dataset") datasets.queue.add(key);
     },
     start() {
+      executor.warmUp();
       datasets.start();
       jobs.start();
     },
@@ -100,6 +101,7 @@ export function embeddedOperator(options: EmbeddedOptions): EmbeddedOperator {
       const stopped = Promise.all([jobs.stop(), datasets.stop()]);
       await Promise.all([...keys].map((key) => executor.cancel(key)));
       await stopped;
+      await executor.close();
     },
   };
 }

@@ -16,6 +16,8 @@ export const ROOT = "/sandbox";
 export const WORKSPACE = `${ROOT}/workspace`;
 export const ENVIRONMENT = "/environment";
 export const RUNNER = "/autoai";
+/** Temporary files of a worker's children. */
+export const SCRATCH = "/scratch";
 const SHARED_MEMORY_BYTES = 64 * 1024 ** 2;
 
 export type Bubblewrap = { readonly path: string; readonly asRoot: boolean };
@@ -84,20 +86,25 @@ export function sandboxArguments(
 export function trustedArguments(
   python: PythonFacts,
   options: {
-    readonly directory: string;
+    readonly directory: Mount;
     readonly mounts: readonly Mount[];
     readonly inputs: readonly Mount[];
+    /** Whether it makes user namespaces itself: in one of its own, and there not as user 0, whom nobody may map. */
+    readonly nests: boolean;
   },
 ): string[] {
   return [
     ...NAMESPACES.filter((argument) => argument !== "--clearenv"),
-    "--unshare-user-try",
+    ...(options.nests ? ["--unshare-user", "--uid", "1000", "--gid", "1000"] : ["--unshare-user-try"]),
     ...systemMounts(python),
     ...["--tmpfs", "/tmp"],
     ...readOnly(options.mounts),
-    ...["--bind", options.directory, "/job"],
+    ...["--bind", options.directory.from, options.directory.to],
+    // Where a worker's children find the directory of their request, and put their own temporary files: what is
+    // mounted below /tmp would be gone if they covered that.
+    ...(options.nests ? ["--dir", "/job", "--dir", SCRATCH, "--remount-ro", "/tmp"] : []),
     ...options.inputs.flatMap(({ from, to }) => ["--ro-bind", from, to]),
-    ...["--remount-ro", "/", "--chdir", "/job", "--"],
+    ...["--remount-ro", "/", "--chdir", options.directory.to, "--"],
   ];
 }
 

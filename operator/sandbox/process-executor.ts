@@ -8,7 +8,11 @@ import { type Execution, type Executor, type InstallExecution, Outcome, Platform
 import { askPython, compileRunner, type PythonFacts } from "./python.ts";
 import { runSandboxed } from "./sandboxed.ts";
 import { TemporaryDirectories } from "./temporary.ts";
-import { runTrusted } from "./trusted.ts";
+import { runTrusted, workerProgram } from "./trusted.ts";
+import { RunnerWorker } from "./worker.ts";
+
+/** Threads that one verb may use. */
+const WORKER_CPUS = 2;
 
 export type ProcessExecutorOptions = {
   readonly store: FileStore;
@@ -47,6 +51,7 @@ export class ProcessExecutor implements Executor {
   readonly #failed = new Map<string, unknown>();
   readonly #cores: Cores;
   #host: Promise<Host> | undefined;
+  #worker: Promise<RunnerWorker | undefined> | undefined;
 
   constructor(options: ProcessExecutorOptions) {
     this.#options = { ...options, home: resolve(options.home), runnerDir: resolve(options.runnerDir) };
@@ -88,6 +93,28 @@ export class ProcessExecutor implements Executor {
     await Promise.all(mine.map(({ done }) => done));
   }
 
+  /**
+   * Keeps the libraries of the trusted verbs loaded from now on, in a process of its own: for an operator that is going
+   * to need several. Without it, and where it does not work, each verb loads its own.
+   */
+  warmUp(): void {
+    this.#worker ??= this.#startWorker().catch((error: unknown) => {
+      this.#options.log("no worker for trusted verbs", { reason: String(error) });
+      return undefined;
+    });
+  }
+
+  #startAgain(): void {
+    this.#worker = undefined;
+    this.warmUp();
+  }
+
+  /** Ends what warmUp began. What runs has to be cancelled before. May be called twice. */
+  async close(): Promise<void> {
+    const worker = await this.#worker;
+    await worker?.close();
+  }
+
   /** Why generated code cannot be sandboxed here, or undefined where it can. */
   async sandboxMissing(): Promise<string | undefined> {
     return (await this.#prepare()).missing;
@@ -126,8 +153,14 @@ export class ProcessExecutor implements Executor {
     switch (execution.kind) {
       case "Install":
         return this.#install(environments, execution, work);
-      case "Trusted":
+      case "Trusted": {
+        const worker = await this.#worker;
+        // Something ended it: the next one serves those who come later.
+        if (worker?.isGone) this.#startAgain();
+        else if (worker !== undefined)
+          return worker.within((directory) => runTrusted(host, execution, directory, signal, worker));
         return this.#temporary.within((directory) => runTrusted(host, execution, directory, signal));
+      }
       case "Sandboxed": {
         if (missing !== undefined && !this.#options.allowUnsandboxed) throw unavailable(missing);
         const environment = await environments.path(execution.environment, { seconds: 600, signal });
@@ -136,6 +169,18 @@ export class ProcessExecutor implements Executor {
         );
       }
     }
+  }
+
+  async #startWorker(): Promise<RunnerWorker | undefined> {
+    const { python, bubblewrap } = await this.#prepare();
+    const { store, runnerDir } = this.#options;
+    const host = { store, python, runnerDir, bubblewrap };
+    const worker = new RunnerWorker(workerProgram(host, await this.#temporary.make(), WORKER_CPUS));
+    const why = await worker.ready;
+    if (why === undefined) return worker;
+    this.#options.log("no worker for trusted verbs", { reason: why });
+    await worker.close();
+    return undefined;
   }
 
   async #install(

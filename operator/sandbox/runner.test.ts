@@ -149,14 +149,18 @@ function install(packages: string[]): InstallExecution {
 }
 
 describe.each([
-  ["inside bubblewrap", "bwrap"],
-  ["without bubblewrap", "/nonexistent/bwrap"],
-])("a verb of the runner, %s", (_where, bwrap) => {
+  ["inside bubblewrap", "bwrap", false],
+  ["without bubblewrap", "/nonexistent/bwrap", false],
+  ["by a worker inside bubblewrap", "bwrap", true],
+  ["by a worker without bubblewrap", "/nonexistent/bwrap", true],
+])("a verb of the runner, %s", (_where, bwrap, warm) => {
   let here: Bench;
   beforeAll(async () => {
     here = openBench({ home, store: bench.store, runnerDir: join(home, "runner"), variables, bwrap });
+    if (warm) here.executor.warmUp();
     await here.store.put("in", new TextEncoder().encode("ab"));
   });
+  afterAll(() => here.executor.close());
 
   it("reads its inputs, gives its result, and has its outputs stored", async () => {
     const outcome = await here.finish(

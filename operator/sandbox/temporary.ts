@@ -7,6 +7,8 @@ import { join } from "node:path";
 /** Distinguishes this process from an earlier one that had the same id, as in a container that was started again. */
 const START = Math.floor(performance.timeOrigin);
 
+export type TemporaryDirectory = { readonly path: string; readonly remove: () => Promise<void> };
+
 export class TemporaryDirectories {
   readonly #root: string;
 
@@ -24,18 +26,24 @@ export class TemporaryDirectories {
 
   /** Runs the action with an empty directory, which is removed afterwards whatever happens. */
   async within<T>(action: (directory: string) => Promise<T>): Promise<T> {
-    const directory = join(this.#root, `${process.pid}-${START}-${randomUUID()}`);
-    await mkdir(directory, { mode: 0o700 });
+    const { path, remove } = await this.make();
     try {
-      return await action(directory);
+      return await action(path);
     } finally {
-      await remove(directory);
+      await remove();
     }
+  }
+
+  /** An empty directory, until `remove` is called or this process is gone. */
+  async make(): Promise<TemporaryDirectory> {
+    const path = join(this.#root, `${process.pid}-${START}-${randomUUID()}`);
+    await mkdir(path, { mode: 0o700 });
+    return { path, remove: () => removeTree(path) };
   }
 }
 
 /** Removes a tree, directories that were made unreadable included. */
-async function remove(directory: string): Promise<void> {
+export async function removeTree(directory: string): Promise<void> {
   try {
     await rm(directory, { recursive: true, force: true, maxRetries: 3 });
   } catch {

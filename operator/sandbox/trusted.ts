@@ -1,20 +1,23 @@
 /** The runner's own verbs: trusted code that reads untrusted bytes, without network wherever bubblewrap is. */
-import { link, lstat, mkdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, link, lstat, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { RunnerRefusal } from "../api/profile.ts";
-import { trustedArguments } from "./bubblewrap.ts";
+import { type Mount, SCRATCH, trustedArguments } from "./bubblewrap.ts";
 import { bounded, type Ended, run } from "./child.ts";
 import { type Outcome, PlatformError, type TrustedExecution } from "./executor.ts";
 import type { SandboxHost } from "./sandboxed.ts";
+import type { TemporaryDirectory } from "./temporary.ts";
+import { EXCHANGE, type RunnerWorker, type WorkerProgram } from "./worker.ts";
 
 const REFUSED = 2;
 
-/** Runs `python -m autoai_runner VERB`, and stores its outputs before the outcome is told. */
+/** Runs a verb of the runner, and stores its outputs before the outcome is told. */
 export async function runTrusted(
   host: SandboxHost,
   execution: TrustedExecution,
   directory: string,
   signal: AbortSignal,
+  worker?: RunnerWorker,
 ): Promise<Outcome> {
   const job = join(directory, "job");
   await mkdir(job, { mode: 0o700 });
@@ -29,34 +32,21 @@ export async function runTrusted(
     await mkdir(dirname(join(job, path)), { recursive: true });
   for (const { path, from } of inputs) {
     await mkdir(dirname(join(job, path)), { recursive: true });
-    if (host.bubblewrap === undefined) await link(from, join(job, path));
+    if (worker !== undefined || host.bubblewrap === undefined) await linkOrCopy(from, join(job, path));
     // Mounted over it: what is read there cannot be written.
     else await writeFile(join(job, path), "");
   }
-  const python = [host.python.own, "-m", "autoai_runner", execution.verb, "--request", "request.json"];
-  const prefix =
-    host.bubblewrap === undefined
-      ? []
-      : [
-          host.bubblewrap.path,
-          ...trustedArguments(host.python, {
-            directory: job,
-            mounts: [...new Set([host.python.prefix, join(host.runnerDir, "autoai_runner")])].map((path) => ({
-              from: path,
-              to: path,
-            })),
-            inputs: inputs.map(({ path, from }) => ({ from, to: `/job/${path}` })),
-          }),
-        ];
-  const [command = "", ...args] = [...prefix, ...python];
-  const ended = await run({
-    command,
-    args,
-    cwd: job,
-    variables: variables(host, execution.limits.cpus, host.bubblewrap === undefined ? directory : "/tmp"),
-    seconds: execution.limits.seconds,
-    signal,
-  });
+  const ended =
+    worker === undefined
+      ? await runFresh(host, execution, directory, inputs, signal)
+      : await worker.run({
+          verb: execution.verb,
+          directory: job,
+          inputs: Object.keys(execution.inputs),
+          seconds: execution.limits.seconds,
+          memoryBytes: execution.limits.memoryBytes,
+          signal,
+        });
   if (ended.timedOut) {
     throw new PlatformError(
       "RunnerTimedOut",
@@ -77,6 +67,63 @@ export async function runTrusted(
     }
   }
   throw failed(execution.verb, ended);
+}
+
+/** In a process of its own, in a sandbox of its own. */
+function runFresh(
+  host: SandboxHost,
+  execution: TrustedExecution,
+  directory: string,
+  inputs: readonly { readonly path: string; readonly from: string }[],
+  signal: AbortSignal,
+): Promise<Ended> {
+  const job = join(directory, "job");
+  const mounts = inputs.map(({ path, from }) => ({ from, to: `/job/${path}` }));
+  const python = ["-m", "autoai_runner", execution.verb, "--request", "request.json"];
+  return run({
+    ...program(host, python, { from: job, to: "/job" }, mounts),
+    cwd: job,
+    variables: variables(host, execution.limits.cpus, host.bubblewrap === undefined ? directory : "/tmp"),
+    seconds: execution.limits.seconds,
+    signal,
+  });
+}
+
+/** The program that keeps the libraries of the verbs loaded and runs them in children; see worker.ts. */
+export function workerProgram(host: SandboxHost, exchange: TemporaryDirectory, cpus: number): WorkerProgram {
+  const isOpen = host.bubblewrap === undefined;
+  const inside = isOpen ? exchange.path : EXCHANGE;
+  const python = ["-m", "autoai_runner.worker", inside, ...(isOpen ? ["--open"] : [])];
+  return {
+    ...program(host, python, { from: exchange.path, to: EXCHANGE }, []),
+    variables: {
+      ...variables(host, cpus, isOpen ? exchange.path : SCRATCH),
+      // Threads that they start when they are loaded: what is forked must have none.
+      OPENBLAS_NUM_THREADS: "1",
+      JE_ARROW_MALLOC_CONF: "background_thread:false",
+    },
+    exchange,
+    inside,
+  };
+}
+
+/** The runner's Python, in a sandbox that holds one directory, where there are sandboxes. */
+function program(
+  host: SandboxHost,
+  python: readonly string[],
+  directory: Mount,
+  inputs: readonly Mount[],
+): { command: string; args: string[] } {
+  if (host.bubblewrap === undefined) return { command: host.python.own, args: [...python] };
+  const own = [...new Set([host.python.prefix, join(host.runnerDir, "autoai_runner")])];
+  const mounts = own.map((path) => ({ from: path, to: path }));
+  const args = trustedArguments(host.python, { directory, mounts, inputs, nests: directory.to === EXCHANGE });
+  return { command: host.bubblewrap.path, args: [...args, host.python.own, ...python] };
+}
+
+/** A second name for a file that is read and never written; a copy on a file system that has no links. */
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  await link(from, to).catch(() => copyFile(from, to));
 }
 
 async function keep(host: SandboxHost, execution: TrustedExecution, job: string): Promise<void> {
