@@ -1,8 +1,8 @@
 """Whether one engine says what another says: asked before it serves.
 
-The reference rows of a package are few. So they are asked with many more that are made of them: cells of each
-column shuffled over the rows, numbers between and beyond those that were seen, cells missing. What two
-programs make of a row differs, where it does, at the rims.
+The reference rows of a package are few. So they are asked with many more that are made of them: cells of
+each column shuffled over the rows, numbers between and beyond those that were seen, cells missing. What
+two programs make of a row differs, where it does, at the rims.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def compare(engine: Engine, truth: Engine, reference: Rows, seed: int = 0) -> Di
     """The first difference of two engines on the reference rows and rows drawn from them, or None."""
     for what, rows in (("reference rows", reference), ("rows drawn from them", drawn(reference, seed))):
         # In one batch, and the first few one by one: an engine may take another way for few rows.
-        batches = [rows, *(rows.take([i]) for i in range(min(rows.count, 24)))]
+        batches = [rows, *(rows.take([i]) for i in range(min(rows.count, 12)))]
         for batch in batches:
             difference = differing(engine.predict(batch), truth.predict(batch))
             if difference:

@@ -3,9 +3,9 @@
     python -P -c "import sys; sys.path.append(DIR); from autoai_runner.serve.worker import main; main()" \
         --socket /serve/worker.sock --package . --engine Auto
 
-Frames (wire.py) to the worker: `load` (columns, classes), `reference` and `predict` (rows, texts, doubles).
-From it: `ready` (engine, why no faster one), `failed` (message), `predictions` (probabilities: whether theirs
-follow), `error`.
+Frames (wire.py) to the worker: `load` (columns, classes), `reference` and `predict` (rows, texts,
+doubles). From it: `ready` (engine, why no faster one), `failed` (message), `predictions` (probabilities:
+whether theirs follow), `error`.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def choose(model: Any, schema: Any, pipeline: Any, reference: Any, choice: str) 
     from . import compiled, gate
 
     try:
-        engine = compiled.compile_model(model, schema)
+        engine = compiled.compile_model(model, schema, pipeline)
         difference = gate.compare(engine, pipeline, reference)
         reason = difference.text if difference else None
     except compiled.NotCompilableError as error:

@@ -1,0 +1,288 @@
+"""Compiled models against the pipelines that they are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    RobustScaler,
+    StandardScaler,
+    TargetEncoder,
+)
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from autoai_runner.recipes import boosting, prior
+from autoai_runner.serve import compiled, gate
+from autoai_runner.serve.engines import DataFrameEngine, Prediction
+from autoai_runner.serve.rows import Rows, Schema
+from autoai_runner.serve.worker import choose
+
+NUMBERS = ["age", "income", "active"]
+TEXTS = ["plan", "city"]
+KINDS = {
+    "age": ("integer", False),
+    "income": ("number", True),
+    "active": ("boolean", False),
+    "plan": ("text", False),
+    "city": ("text", True),
+    "code": ("codes", False),
+    "since": ("text", False),
+    "note": ("text", True),
+}
+
+
+def table(rows: int = 240) -> pd.DataFrame:
+    """Mixed columns, as `read_csv` has them."""
+    random = np.random.default_rng(3)
+    income = random.normal(3000, 900, rows).round(2)
+    income[random.random(rows) < 0.1] = np.nan
+    city = random.choice(np.array(["Bern", "Basel", "Zug", "Chur", "Biel", None], dtype=object), rows)
+    return pd.DataFrame(
+        {
+            "age": random.integers(18, 80, rows),
+            "income": income,
+            "active": random.random(rows) < 0.6,
+            "plan": pd.array(
+                random.choice(["basic", "plus", "pro", "rare"], rows, p=[0.5, 0.3, 0.18, 0.02]), dtype="str"
+            ),
+            "city": pd.array(city, dtype="str"),
+            "code": random.choice([123, 456, 789], rows),
+            "since": pd.array([f"20{20 + n % 5}-0{1 + n % 9}-1{n % 10}" for n in range(rows)], dtype="str"),
+            "note": pd.array(
+                [None if n % 7 == 0 else "some words " * (n % 4) + "end" for n in range(rows)], dtype="str"
+            ),
+        }
+    )
+
+
+def target(frame: pd.DataFrame, task: str) -> Any:
+    """Something to learn."""
+    random = np.random.default_rng(4)
+    signal = (
+        frame["age"] / 40 + (frame["plan"] == "pro").to_numpy(dtype=float) + random.normal(0, 0.3, len(frame))
+    )
+    if task == "regression":
+        return np.abs(signal.to_numpy()) + 0.1
+    classes = ["no", "yes"] if task == "binary" else ["a", "b", "c"]
+    return np.array(classes, dtype=object)[np.digitize(signal, [1.6] if task == "binary" else [1.2, 1.9])]
+
+
+def schema_of(task: str) -> Schema:
+    """As the server tells it."""
+    classes = {"regression": [], "binary": ["no", "yes"], "multiclass": ["a", "b", "c"]}[task]
+    columns = [{"name": name, "kind": kind, "nullable": nullable} for name, (kind, nullable) in KINDS.items()]
+    return Schema({"columns": columns, "classes": classes})
+
+
+def reference(frame: pd.DataFrame, count: int = 30) -> Rows:
+    """Rows of the table as they come over the wire, with unseen values and missing ones."""
+    some = frame.head(count)
+    numbers = np.array([some[name].to_numpy(dtype=float) for name in NUMBERS])
+    texts = [
+        [None if pd.isna(cell) else f"{cell:05d}" if name == "code" else str(cell) for cell in some[name]]
+        for name in ("plan", "city", "code", "since", "note")
+    ]
+    numbers[:, 3] = np.nan
+    for i, text in enumerate(texts):
+        text[4] = None
+        if i < 2:
+            text[5] = "never seen"
+    return Rows(count, numbers, texts)
+
+
+def linear(estimator: Any, scaler: Any = None, encoder: Any = None) -> Any:
+    """Numbers filled and scaled, categories encoded."""
+    fill = SimpleImputer(strategy="median", add_indicator=True)
+    numbers = make_pipeline(fill, scaler or StandardScaler())
+    encoder = encoder or OneHotEncoder(handle_unknown="ignore")
+    columns = ColumnTransformer([("n", numbers, NUMBERS), ("c", encoder, TEXTS)])
+    return make_pipeline(columns, estimator)
+
+
+def trees(estimator: Any) -> Any:
+    """Categories as codes, the rest as it is."""
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    columns = ColumnTransformer([("c", codes, [*TEXTS, "code"]), ("n", "passthrough", NUMBERS)])
+    return make_pipeline(columns, estimator)
+
+
+def of_categories(estimator: Any) -> Any:
+    """Categories first, which the booster knows of."""
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
+    columns = ColumnTransformer([("c", codes, [*TEXTS, "code"]), ("n", "passthrough", NUMBERS)])
+    return make_pipeline(columns, estimator(categorical_features=[0, 1, 2], max_iter=8))
+
+
+def baseline(estimator: Any) -> Any:
+    """As recipes/boosting.py makes it."""
+    types = {
+        **{"age": "Integer", "income": "Number", "active": "Boolean", "plan": "Category", "city": "Category"},
+        **{"code": "Category", "since": "Date", "note": "Text"},
+    }
+    encoder = boosting.Encoder(types).fit(table())
+    return make_pipeline(
+        boosting.Encoder(types), estimator(categorical_features=encoder.categorical_, max_iter=8)
+    )
+
+
+def rare(**options: Any) -> OneHotEncoder:
+    """Infrequent categories grouped."""
+    return OneHotEncoder(handle_unknown="infrequent_if_exist", **options)
+
+
+def united() -> Any:
+    """Scaled and binned, side by side."""
+    bins = KBinsDiscretizer(n_bins=5, encode="onehot-dense", quantile_method="averaged_inverted_cdf")
+    return FeatureUnion([("scaled", MinMaxScaler()), ("bins", bins)])
+
+
+CLASSIFIERS: dict[str, Callable[[], Any]] = {
+    "logistic": lambda: linear(LogisticRegression(max_iter=500)),
+    "logistic, robust": lambda: linear(LogisticRegression(max_iter=500), RobustScaler()),
+    "logistic, max abs": lambda: linear(LogisticRegression(max_iter=500), MaxAbsScaler()),
+    "logistic, united": lambda: linear(LogisticRegression(max_iter=500), united()),
+    "logistic, dropped": lambda: linear(
+        LogisticRegression(), encoder=OneHotEncoder(drop="first", handle_unknown="ignore")
+    ),
+    "logistic, infrequent": lambda: linear(LogisticRegression(), encoder=rare(min_frequency=15)),
+    "logistic, infrequent dropped": lambda: linear(
+        LogisticRegression(), encoder=rare(max_categories=3, drop="first")
+    ),
+    "logistic, means": lambda: linear(LogisticRegression(), encoder=TargetEncoder(random_state=0)),
+    "forest": lambda: trees(RandomForestClassifier(8, random_state=0)),
+    "extra trees": lambda: trees(ExtraTreesClassifier(8, random_state=0, n_jobs=-1)),
+    "tree": lambda: trees(DecisionTreeClassifier(max_depth=4, random_state=0)),
+    "boosting": lambda: trees(HistGradientBoostingClassifier(max_iter=8)),
+    "boosting of categories": lambda: of_categories(HistGradientBoostingClassifier),
+    "baseline": lambda: baseline(HistGradientBoostingClassifier),
+}
+REGRESSORS: dict[str, Callable[[], Any]] = {
+    "least squares": lambda: linear(LinearRegression()),
+    "ridge": lambda: linear(Ridge()),
+    "lasso": lambda: linear(Lasso(0.01)),
+    "elastic net": lambda: linear(ElasticNet(0.01)),
+    "ridge of logarithms": lambda: TransformedTargetRegressor(
+        linear(Ridge()), func=np.log1p, inverse_func=np.expm1
+    ),
+    "forest": lambda: trees(RandomForestRegressor(8, random_state=0)),
+    "extra trees": lambda: trees(ExtraTreesRegressor(8, random_state=0)),
+    "tree": lambda: trees(DecisionTreeRegressor(max_depth=4, random_state=0)),
+    "boosting": lambda: trees(HistGradientBoostingRegressor(max_iter=8)),
+    "boosting of absolute errors": lambda: trees(
+        HistGradientBoostingRegressor(max_iter=8, loss="absolute_error")
+    ),
+    "boosting of counts": lambda: trees(HistGradientBoostingRegressor(max_iter=8, loss="gamma")),
+    "boosting of categories": lambda: of_categories(HistGradientBoostingRegressor),
+    "baseline": lambda: baseline(HistGradientBoostingRegressor),
+}
+CASES = [
+    *((task, name, make) for task in ("binary", "multiclass") for name, make in CLASSIFIERS.items()),
+    *(("regression", name, make) for name, make in REGRESSORS.items()),
+]
+
+
+@pytest.mark.parametrize(("task", "name", "make"), CASES, ids=[f"{task}: {name}" for task, name, _ in CASES])
+def test_a_compiled_model_answers_as_its_pipeline(task: str, name: str, make: Callable[[], Any]) -> None:
+    frame = table()
+    model = make().fit(frame, target(frame, task))
+    schema = schema_of(task)
+    pipeline = DataFrameEngine(model, schema)
+    engine = compiled.compile_model(model, schema, Refusing())
+    assert gate.compare(engine, pipeline, reference(frame)) is None
+
+
+class Refusing:
+    """Stands for the pipeline where a compiled model must not need it."""
+
+    name = "DataFrame"
+
+    def predict(self, rows: Rows) -> Prediction:
+        """Never."""
+        raise AssertionError("the compiled model asked the pipeline")
+
+
+def test_the_priors_are_compiled() -> None:
+    frame = table()
+    for model, task in (
+        (prior.Constant(3.5), "regression"),
+        (prior.Prior({"no": 0.3, "yes": 0.7}), "binary"),
+    ):
+        schema = schema_of(task)
+        engine = compiled.compile_model(model, schema, Refusing())
+        assert gate.compare(engine, DataFrameEngine(model, schema), reference(frame)) is None
+
+
+def test_what_is_not_known_is_refused_by_name() -> None:
+    frame = table()
+    schema = schema_of("binary")
+    bayes = linear(GaussianNB()).fit(frame, target(frame, "binary"))
+    with pytest.raises(compiled.NotCompilableError, match="GaussianNB"):
+        compiled.compile_model(bayes, schema, Refusing())
+    odd = make_pipeline(FunctionTransformer(lambda rows: rows[["age"]]), LogisticRegression())
+    odd.fit(frame, target(frame, "binary"))
+    with pytest.raises(compiled.NotCompilableError, match="FunctionTransformer"):
+        compiled.compile_model(odd, schema, Refusing())
+
+
+def test_rows_that_the_compiled_form_cannot_take_are_asked_of_the_pipeline() -> None:
+    frame = table()
+    schema = schema_of("binary")
+    model = linear(LogisticRegression(), encoder=OneHotEncoder()).fit(frame, target(frame, "binary"))
+    pipeline = DataFrameEngine(model, schema)
+    engine = compiled.compile_model(model, schema, pipeline)
+    known = reference(frame).take([0])
+    assert gate.differing(engine.predict(known), pipeline.predict(known)) is None
+    with pytest.raises(ValueError, match="unknown categories"):
+        engine.predict(reference(frame).take([5]))
+
+
+@pytest.mark.parametrize("wrong", ["logistic", "boosting"])
+def test_the_gate_holds_a_wrong_compiler_back(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wrong for one category that no reference row has as it is, and by little."""
+    frame = table()
+    model = CLASSIFIERS[wrong]().fit(frame, target(frame, "binary"))
+    schema = schema_of("binary")
+    pipeline = DataFrameEngine(model, schema)
+    right = compiled.compile_model(model, schema, pipeline)
+
+    class Wrong:
+        name = "Compiled"
+
+        def predict(self, rows: Rows) -> Prediction:
+            found = right.predict(rows)
+            assert found.probabilities is not None
+            off = np.array([(cell == "plus") * 1e-6 for cell in rows.texts[0]])
+            return Prediction(found.values, found.probabilities + off[:, None])
+
+    monkeypatch.setattr(compiled, "compile_model", lambda *_: Wrong())
+    engine, refused = choose(model, schema, pipeline, reference(frame), "Auto")
+    assert engine is pipeline
+    assert refused is not None and "differs" in refused
+    with pytest.raises(ValueError, match="cannot serve this model"):
+        choose(model, schema, pipeline, reference(frame), "Compiled")
+    monkeypatch.undo()
+    engine, refused = choose(model, schema, pipeline, reference(frame), "Auto")
+    assert (engine.name, refused) == ("Compiled", None)
