@@ -1,0 +1,352 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { StoreError } from "../../storage/artifact-store.ts";
+import type { Grants } from "../../storage/grants.ts";
+import { MemoryStore } from "../../storage/memory-store.ts";
+import type { Execution, Outcome, SandboxedExecution } from "../executor.ts";
+import { MemoryPods } from "./memory-pods.ts";
+import { PodExecutor, type PodExecutorOptions } from "./pod-executor.ts";
+import { PodRefusedError } from "./pods.ts";
+import { RUNNER_PATH } from "./settings.ts";
+
+class GrantingStore extends MemoryStore implements Grants {
+  /** Thrown by whatever looks for an object, while it is set. */
+  away: StoreError | undefined;
+  looks = 0;
+  override async exists(key: string): Promise<boolean> {
+    this.looks++;
+    if (this.away) throw this.away;
+    return super.exists(key);
+  }
+  grantGet = async (key: string, seconds: number) => `get:${key}:${seconds}`;
+  grantPut = async (key: string, seconds: number) => `put:${key}:${seconds}`;
+  grantPost = async (prefix: string) => ({ url: "post", fields: { key: prefix } });
+}
+
+const LIMITS = { seconds: 60, cpus: 1, memoryBytes: 1e9, diskBytes: 1e8, processes: 20 };
+const EXECUTION: SandboxedExecution = {
+  kind: "Sandboxed",
+  name: "job-1",
+  owner: "team/job",
+  limits: LIMITS,
+  inputs: { "data/rows": "inputs/rows" },
+  outputs: { model: "models/1" },
+  outcomeKey: "o/job-1/outcome.json",
+  command: ["train.py"],
+  environment: "e".repeat(64),
+};
+const OUTCOME: Outcome = {
+  ended: "Completed",
+  exitCode: 0,
+  signal: null,
+  seconds: 1,
+  peakMemoryBytes: 1,
+  output: { head: "hi", tail: "", truncated: 0 },
+};
+const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+const running = { containerStatuses: [{ name: "courier", state: { running: {} } }], phase: "Running" };
+const failed = (reason: string) => ({
+  phase: "Failed",
+  containerStatuses: [
+    {
+      name: "courier",
+      state: { terminated: { exitCode: 1, message: JSON.stringify({ reason, message: "m" }) } },
+    },
+  ],
+});
+
+let pods: MemoryPods;
+let store: GrantingStore;
+let woken: string[];
+let clock: number;
+let executor: PodExecutor;
+const pause = (ms = 5) => new Promise((resolve) => setTimeout(resolve, ms));
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await pause(1);
+}
+function executorWith(more: Partial<PodExecutorOptions> = {}): PodExecutor {
+  const made = new PodExecutor({
+    pods,
+    store,
+    storeEndpoint: "http://store.example:9000",
+    settings: { image: "runner:1", pullPolicy: "IfNotPresent", runnerPath: RUNNER_PATH },
+    environmentsClaim: async () => "environments",
+    ownerReference: () => ({ apiVersion: "autoai.dev/v1alpha1", kind: "TrainingJob", name: "job", uid: "u" }),
+    onFinished: (owner) => woken.push(owner),
+    log: () => undefined,
+    now: () => clock,
+    resolve: async () => ["10.1.2.3"],
+    pollMs: { first: 1, last: 2 },
+    ...more,
+  });
+  pods.onChange = (view) => made.podChanged(view);
+  return made;
+}
+beforeEach(() => {
+  clock = 1_000_000;
+  woken = [];
+  pods = new MemoryPods(() => clock);
+  store = new GrantingStore();
+  executor = executorWith();
+});
+const created = () => pods.created.map(({ metadata }) => metadata.name);
+async function begun(name = "job-1"): Promise<void> {
+  await executor.ensure(EXECUTION);
+  await until(async () => (await pods.get("team", name)) !== undefined);
+}
+async function outcome(execution: Execution = EXECUTION): Promise<Outcome | undefined> {
+  const count = woken.length;
+  const at = await executor.ensure(execution);
+  if (at !== undefined) return at;
+  await until(() => woken.length > count);
+  return executor.ensure(execution);
+}
+
+describe("ensure", () => {
+  it("makes one pod, however often it is asked, and asks the cluster for no more than to make and remove it", async () => {
+    await Promise.all([1, 2, 3].map(() => executor.ensure(EXECUTION)));
+    await until(() => created().length === 1);
+    pods.change("team", "job-1", { nodeName: "n", status: running });
+    expect(await executor.ensure(EXECUTION)).toBeUndefined();
+    await store.put(EXECUTION.outcomeKey, encode(OUTCOME));
+    await until(() => woken.length === 1);
+    expect(await executor.ensure(EXECUTION)).toEqual(OUTCOME);
+    expect(created()).toEqual(["job-1"]);
+    expect(pods.removed).toEqual(["job-1"]);
+    expect(woken).toEqual(["team/job"]);
+    expect([...pods.namespacesWithPolicies]).toEqual(["team"]);
+    expect(pods.created[0]?.metadata.ownerReferences).toHaveLength(1);
+    expect(pods.created[0]?.spec.hostAliases).toEqual([{ ip: "10.1.2.3", hostnames: ["store.example"] }]);
+  });
+
+  it("does not run again what ran, whoever asks", async () => {
+    await store.put(EXECUTION.outcomeKey, encode(OUTCOME));
+    expect(await executor.ensure(EXECUTION)).toEqual(OUTCOME);
+    expect(created()).toEqual([]);
+  });
+
+  it("keeps grants out of the pod but for one, which leads to the errand", async () => {
+    await begun();
+    const key = "o/job-1/outcome.json.errand-1.json";
+    const text = JSON.stringify(pods.created[0]);
+    expect(text).toContain(`get:${key}`);
+    expect(text).not.toContain("put:");
+    const errand = JSON.parse(new TextDecoder().decode(await store.get(key)));
+    expect(errand).toMatchObject({
+      kind: "Sandboxed",
+      inputs: [{ path: "data/rows", url: expect.stringContaining("get:inputs/rows") }],
+      outputs: [{ path: "model", url: expect.stringContaining("put:models/1") }],
+    });
+    await executor.close();
+  });
+
+  it("refuses paths outside of the working directory", async () => {
+    await expect(outcome({ ...EXECUTION, inputs: { "../x": "inputs/rows" } })).rejects.toMatchObject({
+      reason: "InvalidPath",
+    });
+    expect(created()).toEqual([]);
+  });
+
+  it("answers impossible requirements without a pod", async () => {
+    const { command: _, environment: __, ...common } = EXECUTION;
+    const install: Execution = { ...common, kind: "Install", packages: ["--index-url=http://evil"] };
+    expect(await outcome(install)).toMatchObject({
+      ended: "Refused",
+      refusal: { reason: "InvalidRequirement" },
+    });
+    expect(created()).toEqual([]);
+  });
+
+  it("tells the packages of an environment that was there already", async () => {
+    const { command: _, environment: __, ...common } = EXECUTION;
+    const install: Execution = { ...common, kind: "Install", packages: [] };
+    await store.put(install.outcomeKey, encode({ ...OUTCOME, environment: "e".repeat(64) }));
+    const packages = [{ name: "numpy", version: "2" }];
+    await store.put(`environments/${"e".repeat(64)}/packages.json`, encode(packages));
+    expect(await executor.ensure(install)).toMatchObject({ packages });
+  });
+});
+
+describe("after a restart of the operator", () => {
+  it("goes on with the pod that is there", async () => {
+    await begun();
+    await executor.close();
+    executor = executorWith();
+    await executor.ensure(EXECUTION);
+    await store.put(EXECUTION.outcomeKey, encode(OUTCOME));
+    expect(await outcome()).toEqual(OUTCOME);
+    expect(created()).toEqual(["job-1"]);
+  });
+
+  it("does not take the pod of a failed attempt for the next one", async () => {
+    await begun();
+    pods.change("team", "job-1", { status: failed("StoreUnavailable") });
+    await until(() => woken.length === 1);
+    executor = executorWith();
+    expect(await executor.ensure(EXECUTION)).toBeUndefined();
+    await until(() => created().length === 2);
+    expect(created()).toEqual(["job-1", "job-1-2"]);
+    await executor.close();
+  });
+});
+
+describe("what the platform does wrong", () => {
+  it("is thrown by name, the pod removed, and a new one made when asked again", async () => {
+    await begun();
+    pods.change("team", "job-1", {
+      status: { phase: "Failed", reason: "Evicted", message: "low on memory" },
+    });
+    await until(() => woken.length === 1);
+    await expect(executor.ensure(EXECUTION)).rejects.toMatchObject({
+      name: "PlatformError",
+      reason: "Evicted",
+      stalled: false,
+    });
+    expect(pods.removed).toEqual(["job-1"]);
+    await begun("job-1-2");
+    await store.put(EXECUTION.outcomeKey, encode(OUTCOME));
+    await until(() => woken.length === 2);
+    expect(await executor.ensure(EXECUTION)).toEqual(OUTCOME);
+  });
+
+  it("is noticed where a pod vanishes, and not where the cache is behind", async () => {
+    await begun();
+    pods.vanish("team", "job-1");
+    await until(() => woken.length === 1);
+    await expect(executor.ensure(EXECUTION)).rejects.toMatchObject({ reason: "PodDeleted" });
+  });
+
+  it("becomes a stall after three attempts, and is tried again later", async () => {
+    for (const name of ["job-1", "job-1-2", "job-1-3"]) {
+      await begun(name);
+      pods.change("team", name, { status: failed("RunnerFailed") });
+      await until(() => woken.length === created().length);
+      await expect(executor.ensure(EXECUTION)).rejects.toMatchObject({
+        reason: "RunnerFailed",
+        stalled: false,
+      });
+    }
+    await expect(outcome()).rejects.toMatchObject({
+      reason: "RunnerFailed",
+      stalled: true,
+      message: /3 attempts failed; the next one is in 60 s/,
+    });
+    clock += 60_000;
+    await begun("job-1-4");
+    await executor.close();
+  });
+
+  it("that waits for somebody is told while the pod is left, and forgotten when it goes on", async () => {
+    await begun();
+    const image = {
+      name: "courier",
+      state: { waiting: { reason: "ImagePullBackOff", message: "no such image" } },
+    };
+    pods.change("team", "job-1", { nodeName: "n", status: { phase: "Pending", containerStatuses: [image] } });
+    await until(() => woken.length === 1);
+    const stall = { reason: "ImagePullBackOff", stalled: true };
+    await expect(executor.ensure(EXECUTION)).rejects.toMatchObject(stall);
+    await expect(executor.ensure(EXECUTION)).rejects.toMatchObject(stall);
+    pods.change("team", "job-1", { status: running });
+    await until(() => woken.length === 2);
+    expect(await executor.ensure(EXECUTION)).toBeUndefined();
+    expect(created()).toEqual(["job-1"]);
+    expect(pods.removed).toEqual([]);
+    await executor.close();
+  });
+
+  it("makes a pod that never starts anew, before its grants end", async () => {
+    await begun();
+    pods.change("team", "job-1", { status: { phase: "Pending" } });
+    clock += 601_000;
+    await until(() => woken.length === 1);
+    await expect(executor.ensure(EXECUTION)).rejects.toMatchObject({ reason: "NotStarted" });
+    expect(pods.removed).toEqual(["job-1"]);
+  });
+
+  it.each([
+    ["QuotaExceeded", false],
+    ["NamespaceTerminating", false],
+    ["AdmissionRefused", true],
+    ["Forbidden", true],
+    ["RuntimeClassNotFound", true],
+  ] as const)("at the API server's door (%s) is no attempt", async (reason, stalled) => {
+    pods.refusal = new PodRefusedError(reason, "because");
+    for (let time = 0; time < 5; time++) await expect(outcome()).rejects.toMatchObject({ reason, stalled });
+    pods.refusal = undefined;
+    await begun("job-1");
+    await executor.close();
+  });
+
+  it("is not looked for in a store that is away: the pod goes on", async () => {
+    await begun();
+    pods.change("team", "job-1", { nodeName: "n", status: running });
+    store.away = new StoreError("StoreUnavailable", "away");
+    await pause(20);
+    store.away = undefined;
+    await store.put(EXECUTION.outcomeKey, encode(OUTCOME));
+    expect(await outcome()).toEqual(OUTCOME);
+    expect(created()).toEqual(["job-1"]);
+  });
+
+  it("names a store whose host has no address", async () => {
+    executor = executorWith({ resolve: () => Promise.reject(new Error("ENOTFOUND")) });
+    await expect(outcome()).rejects.toMatchObject({ reason: "StoreUnavailable", message: /store\.example/ });
+  });
+});
+
+describe("what the code did, and its supervisor did not live to tell", () => {
+  it("is its outcome", async () => {
+    await begun();
+    const code = { name: "code", state: { terminated: { exitCode: 137, reason: "OOMKilled" } } };
+    pods.change("team", "job-1", {
+      status: { phase: "Running", containerStatuses: [...running.containerStatuses, code] },
+    });
+    await until(() => woken.length === 1);
+    expect(await executor.ensure(EXECUTION)).toMatchObject({ ended: "OutOfMemory", exitCode: null });
+    expect(pods.removed).toEqual(["job-1"]);
+  });
+});
+
+describe("an environment that is not on the claim", () => {
+  it("is made again from its lock, once, and then the execution runs", async () => {
+    await store.put(`environments/${EXECUTION.environment}/lock.txt`, encode("lock"));
+    await begun();
+    pods.change("team", "job-1", { status: failed("EnvironmentMissing") });
+    await until(() => woken.length === 1);
+    await expect(executor.ensure(EXECUTION)).rejects.toMatchObject({
+      reason: "EnvironmentMissing",
+      stalled: false,
+    });
+    await begun("job-1-env-2");
+    const install = pods.created[1];
+    expect(install?.metadata.labels["autoai.dev/role"]).toBe("install");
+    const restored = `${EXECUTION.outcomeKey}.environment-2.json`;
+    await store.put(restored, encode({ ...OUTCOME, environment: EXECUTION.environment, packages: [] }));
+    await until(() => created().includes("job-1-2"));
+    await store.put(EXECUTION.outcomeKey, encode(OUTCOME));
+    expect(await outcome()).toEqual(OUTCOME);
+    expect(created()).toEqual(["job-1", "job-1-env-2", "job-1-2"]);
+  });
+});
+
+describe("cancel", () => {
+  it("removes what runs for an owner, keeps no outcome, and may be called twice", async () => {
+    await begun();
+    const other: Execution = {
+      ...EXECUTION,
+      name: "other-1",
+      owner: "team/other",
+      outcomeKey: "o/other.json",
+    };
+    await executor.ensure(other);
+    await until(() => created().length === 2);
+    await executor.cancel("team/job");
+    await executor.cancel("team/job");
+    expect(await pods.listOwned("team/job")).toEqual([]);
+    expect(await pods.listOwned("team/other")).toHaveLength(1);
+    expect(await store.exists(EXECUTION.outcomeKey)).toBe(false);
+    expect(woken).toEqual([]);
+    await begun();
+    await executor.close();
+  });
+});
