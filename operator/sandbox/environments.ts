@@ -4,7 +4,6 @@
  * Wheels only, so no setup script runs; nothing of an environment runs here either: uv looks at it while it is empty,
  * and bytecode is compiled by the base interpreter, which reads no `.pth` file of it (-I -S).
  */
-import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { access, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,7 +11,7 @@ import type { FileStore } from "../storage/file-store.ts";
 import { bounded, type Ended, run } from "./child.ts";
 import { PlatformError } from "./executor.ts";
 import type { PythonFacts } from "./python.ts";
-import { normaliseLock, requirementProblem } from "./requirements.ts";
+import { environmentDigest, normaliseLock, requirementProblem } from "./requirements.ts";
 import type { TemporaryDirectories } from "./temporary.ts";
 
 const MESSAGE_CHARACTERS = 2000;
@@ -82,8 +81,7 @@ export class Environments {
   /** Installs a lock where it is not installed yet. Any number of times, from any number of processes. */
   async install(lock: string, work: Work): Promise<Installed> {
     const { python, store } = this.#options;
-    const name = `${lock}# python ${python.version} ${python.platform}\n`;
-    const digest = createHash("sha256").update(name).digest("hex");
+    const digest = environmentDigest(lock, python);
     await store.create(`environments/${digest}/lock.txt`, new TextEncoder().encode(lock));
     await this.#place(digest, lock, work);
     return { digest, packages: await this.#packages(digest) };

@@ -1,5 +1,7 @@
 /** Requirements that a model may ask for: names with versions and extras, and nothing that uv reads as anything else. */
 
+import { createHash } from "node:crypto";
+
 const MAX_PACKAGES = 30;
 const MAX_LENGTH = 200;
 const NAME = "[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?";
@@ -38,4 +40,12 @@ export function normaliseLock(text: string): string {
     })
     .sort(([one = ""], [other = ""]) => (one < other ? -1 : 1));
   return `${entries.map((lines) => lines.join(" \\\n")).join("\n")}\n`;
+}
+
+/** Name of the environment that a lock makes: of the lock, and of the Python it is for. */
+export function environmentDigest(
+  lock: string,
+  python: { readonly version: string; readonly platform: string },
+): string {
+  return createHash("sha256").update(`${lock}# python ${python.version} ${python.platform}\n`).digest("hex");
 }

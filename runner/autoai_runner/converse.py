@@ -161,13 +161,13 @@ def _frames(peer: socket.socket, deadline: float) -> Iterator[tuple[bytes, bytes
 
 def _announced(payload: bytes, bounds: Bounds) -> tuple[str, int]:
     try:
-        document = json.loads(payload)
+        document = _parse(payload)
         path, size = document["path"], document["size"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise _broken("announced an output in another form") from None
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= bounds.file_bytes:
         raise _broken("announced an output of a size that is not kept")
-    if path not in bounds.outputs:
+    if not isinstance(path, str) or path not in bounds.outputs:
         raise _broken("sent an output that was not asked for")
     return path, size
 
@@ -177,8 +177,8 @@ def checked_result(payload: bytes) -> dict[str, Any]:
     if len(payload) > MAX_RESULT_BYTES:
         raise _broken("sent a result that is too large")
     try:
-        result = json.loads(payload)
-    except ValueError:
+        result = _parse(payload)
+    except (ValueError, RecursionError):
         raise _broken("sent a result that is no JSON") from None
     if not isinstance(result, dict):
         raise _broken("sent a result of another form")
@@ -207,6 +207,13 @@ def checked_result(payload: bytes) -> dict[str, Any]:
 
 
 _REQUIRED = {"ended", "exitCode", "signal", "seconds", "peakMemoryBytes", "output"}
+
+
+def _parse(payload: bytes) -> Any:
+    def refuse(word: str) -> None:
+        raise ValueError(f"{word} is no JSON")
+
+    return json.loads(payload, parse_constant=refuse)
 
 
 def _is_text(value: object, characters: int) -> bool:
