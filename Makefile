@@ -17,11 +17,10 @@ test: ## every check and every test
 
 cluster: ## a real Kubernetes of one node for the tests, and the operator in it (root, on Linux)
 	@scripts/setup --dev
-	@test/cluster/start
-	@test/cluster/images project
+	@test/cluster/up
 
 cluster-down: ## end it and remove all that it made on the machine
-	@test/cluster/stop
+	@test/cluster/down
 
 generate: ## write crds/ and docs/reference/ from the schemas
 	@scripts/setup --dev

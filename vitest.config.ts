@@ -2,8 +2,27 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["operator/**/*.test.ts", "inference-server/**/*.test.ts", "test/**/*.test.ts"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "local",
+          include: ["operator/**/*.test.ts", "inference-server/**/*.test.ts", "test/**/*.test.ts"],
+          exclude: ["test/cluster/*.test.ts"],
+        },
+      },
+      // On a real cluster (test/cluster/README.md), which its tests share: one file at a time.
+      {
+        extends: true,
+        test: {
+          name: "cluster",
+          include: ["test/cluster/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 300_000,
+        },
+      },
+    ],
   },
 });

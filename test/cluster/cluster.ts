@@ -1,0 +1,141 @@
+/**
+ * The cluster that the tests of this folder run on: the one that E2E_CONTEXT or KUBECONFIG names, or else this machine's own,
+ * which `make cluster` brings up. Namespaces made here are restricted, named for their test, and removed after it.
+ */
+import { type ExecFileException, execFile, execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { afterAll } from "vitest";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+
+export type Manifest = {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+} & Readonly<Record<string, unknown>>;
+
+/** What a command printed and how it ended; -1 where it was killed. */
+export type Answer = { readonly code: number; readonly out: string; readonly errors: string };
+
+export type Cluster = {
+  /** Path of the kubeconfig; undefined where kubectl's default is used. */
+  readonly kubeconfig: string | undefined;
+  /** Context in it; undefined where its current one is used. */
+  readonly context: string | undefined;
+  /** Whether it is this machine's own node (test/cluster/start), with all that the README says of it. */
+  readonly own: boolean;
+  /** kubectl's standard output. Throws with its errors when it fails. */
+  kubectl(...args: string[]): Promise<string>;
+  /** kubectl with something on its standard input, whatever comes of it. */
+  run(args: readonly string[], input?: string): Promise<Answer>;
+  /** Applies manifests, by the server. */
+  apply(...manifests: Manifest[]): Promise<void>;
+  /** An object as the API server has it; undefined where it is not there. */
+  get<T = Manifest>(kind: string, namespace: string, name: string): Promise<T | undefined>;
+  /** A new namespace under Pod Security `restricted`, gone when the file's tests are done. */
+  namespace(prefix: string, labels?: Readonly<Record<string, string>>): Promise<string>;
+  /** A program in a pod's container. */
+  exec(namespace: string, pod: string, ...command: string[]): Promise<Answer>;
+};
+
+/** Calls until something comes back, ten times a second. Throws with what was waited for after `seconds`. */
+export async function eventually<T>(
+  what: string,
+  seconds: number,
+  look: () => Promise<T | undefined | false>,
+): Promise<T> {
+  const deadline = Date.now() + seconds * 1_000;
+  while (true) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (Date.now() > deadline) throw new Error(`${what} did not come within ${seconds} s`);
+    await sleep(100);
+  }
+}
+
+/** The cluster, for the tests of one file; call it at the file's top. Throws where there is none, with what to do. */
+export function withCluster(): Cluster {
+  const settings = (variable: string) =>
+    execFileSync("bash", ["-c", `source "${here}settings" && echo -n "$${variable}"`], { encoding: "utf8" });
+  const context = process.env.E2E_CONTEXT;
+  const ownKubeconfig = join(settings("run"), "kubeconfig");
+  const given = process.env.KUBECONFIG;
+  const kubeconfig = given ?? (context === undefined ? ownKubeconfig : undefined);
+  if (kubeconfig !== undefined && !existsSync(kubeconfig)) {
+    throw new Error(
+      `expected a cluster, found no kubeconfig at ${kubeconfig}: run 'make cluster', or name one in KUBECONFIG`,
+    );
+  }
+  const built = join(
+    execFileSync(join(here, "build"), ["--directory", "kubernetes"], { encoding: "utf8" }).trim(),
+    "kubectl",
+  );
+  const program = existsSync(built) ? built : "kubectl";
+  const flags = [
+    ...(kubeconfig === undefined ? [] : ["--kubeconfig", kubeconfig]),
+    ...(context === undefined ? [] : ["--context", context]),
+  ];
+
+  const run = (args: readonly string[], input?: string) =>
+    new Promise<Answer>((resolve, reject) => {
+      const done = (error: ExecFileException | null, out: string, errors: string) => {
+        if (error !== null && typeof error.code === "string")
+          reject(error); // kubectl itself is not there
+        else resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, errors });
+      };
+      const child = execFile(program, [...flags, ...args], { maxBuffer: 64 << 20 }, done);
+      child.stdin?.on("error", () => {}); // kubectl may end without reading it
+      child.stdin?.end(input);
+    });
+  const kubectl = async (...args: string[]) => {
+    const answer = await run(args);
+    if (answer.code !== 0) throw new Error(`kubectl ${args.join(" ")}: ${answer.errors}`);
+    return answer.out;
+  };
+  const apply = async (...manifests: Manifest[]) => {
+    const list = { apiVersion: "v1", kind: "List", items: manifests };
+    const answer = await run(["apply", "--server-side", "-f", "-"], JSON.stringify(list));
+    if (answer.code !== 0) throw new Error(`kubectl apply: ${answer.errors}`);
+  };
+  const get = async <T>(kind: string, namespace: string, name: string) => {
+    const out = await kubectl("get", kind, name, "-n", namespace, "--ignore-not-found", "-o", "json");
+    return out === "" ? undefined : (JSON.parse(out) as T);
+  };
+
+  const namespaces: string[] = [];
+  const namespace = async (prefix: string, labels: Readonly<Record<string, string>> = {}) => {
+    const name = `${prefix}-${randomBytes(3).toString("hex")}`;
+    namespaces.push(name);
+    await apply({
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name, labels: { "pod-security.kubernetes.io/enforce": "restricted", ...labels } },
+    });
+    // Pods are refused until their namespace has its account.
+    await eventually(`the default ServiceAccount of ${name}`, 30, () =>
+      get("serviceaccount", name, "default"),
+    );
+    return name;
+  };
+  afterAll(async () => {
+    if (namespaces.length > 0) await kubectl("delete", "namespace", ...namespaces, "--ignore-not-found");
+  });
+
+  const exec = (pod_namespace: string, pod: string, ...command: string[]) =>
+    run(["exec", "-n", pod_namespace, pod, "--", ...command]);
+  return {
+    kubeconfig,
+    context,
+    own: kubeconfig === ownKubeconfig,
+    kubectl,
+    run,
+    apply,
+    get,
+    namespace,
+    exec,
+  };
+}
