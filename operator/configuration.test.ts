@@ -4,7 +4,7 @@ import { ConfigurationError, readConfiguration } from "./configuration.ts";
 const ENV = {
   AUTOAI_NAMESPACE: "autoai-system",
   AUTOAI_IDENTITY: "autoai-0",
-  AUTOAI_STORE_ENDPOINT: "http://minio:9000",
+  AUTOAI_STORE_ENDPOINT: "http://10.96.0.9:9000",
   AUTOAI_STORE_ACCESS_KEY: "access",
   AUTOAI_STORE_SECRET_KEY: "s3cret-value",
   AUTOAI_RUNNER_IMAGE: "autoai-runner:dev",
@@ -14,7 +14,7 @@ describe("the configuration of the operator", () => {
   test("has defaults for all but what only the chart can know", () => {
     expect(readConfiguration(ENV)).toMatchObject({
       watchNamespaces: [],
-      store: { bucket: "autoai", region: "us-east-1", port: 9000, selector: undefined },
+      store: { bucket: "autoai", region: "us-east-1", port: 9000, selector: { cidr: "10.96.0.9/32" } },
       runner: { pullPolicy: "IfNotPresent" },
       environmentsClaim: undefined,
       httpPort: 8080,
@@ -39,6 +39,7 @@ describe("the configuration of the operator", () => {
   });
 
   test.each([
+    [{ AUTOAI_STORE_ENDPOINT: "http://minio:9000" }, /AUTOAI_STORE_SELECTOR: is not set/],
     [{ AUTOAI_RUNNER_IMAGE: undefined }, /AUTOAI_RUNNER_IMAGE: is not set/],
     [{ AUTOAI_STORE_ENDPOINT: "minio:9000" }, /AUTOAI_STORE_ENDPOINT: must be http:\/\/host:port/],
     [{ AUTOAI_WATCH_NAMESPACES: "One" }, /AUTOAI_WATCH_NAMESPACES \(at 0\): must be the name/],

@@ -1,4 +1,5 @@
 /** Configuration of the operator in a cluster: environment variables, set by the chart. */
+import { isIP } from "node:net";
 import { z } from "zod";
 
 export class ConfigurationError extends Error {
@@ -42,6 +43,7 @@ const Environment = z.object({
     .pipe(z.array(namespace)),
   AUTOAI_NAMESPACE: namespace,
   AUTOAI_IDENTITY: text.max(253),
+  AUTOAI_LEASE: z.string().max(253).default("autoai-operator"),
   AUTOAI_STORE_ENDPOINT: z.url({
     protocol: /^https?$/,
     error: "must be http://host:port or https://host:port",
@@ -77,6 +79,18 @@ const Environment = z.object({
   AUTOAI_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error"]).default("info"),
 });
 
+/** A store that is named by its address needs no selector. With anything else tool pods would reach more than the store. */
+function addressOf(endpoint: string): { readonly cidr: string } {
+  const host = new URL(endpoint).hostname.replace(/^\[|\]$/g, "");
+  const version = isIP(host);
+  if (version === 0) {
+    throw new ConfigurationError(
+      `AUTOAI_STORE_SELECTOR: is not set, and AUTOAI_STORE_ENDPOINT has the name ${host}: say by {"namespace", "podLabels"} or {"cidr"} where the store is, for the NetworkPolicies of tool pods`,
+    );
+  }
+  return { cidr: `${host}/${version === 4 ? 32 : 128}` };
+}
+
 /** As the chart sets it; GEMINI_API_KEY and AUTOAI_GEMINI_BASE_URL are read by the language model itself. */
 export type Configuration = ReturnType<typeof readConfiguration>;
 
@@ -99,13 +113,14 @@ export function readConfiguration(env: Readonly<Record<string, string | undefine
     watchNamespaces: at.AUTOAI_WATCH_NAMESPACES,
     namespace: at.AUTOAI_NAMESPACE,
     identity: at.AUTOAI_IDENTITY,
+    lease: at.AUTOAI_LEASE || "autoai-operator",
     store: {
       endpoint: at.AUTOAI_STORE_ENDPOINT,
       bucket: at.AUTOAI_STORE_BUCKET,
       region: at.AUTOAI_STORE_REGION,
       accessKey: at.AUTOAI_STORE_ACCESS_KEY,
       secretKey: at.AUTOAI_STORE_SECRET_KEY,
-      selector: at.AUTOAI_STORE_SELECTOR,
+      selector: at.AUTOAI_STORE_SELECTOR ?? addressOf(at.AUTOAI_STORE_ENDPOINT),
       port: at.AUTOAI_STORE_PORT,
     },
     runner: { image: at.AUTOAI_RUNNER_IMAGE, pullPolicy: at.AUTOAI_RUNNER_PULL_POLICY },

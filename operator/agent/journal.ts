@@ -68,6 +68,7 @@ export class Journal {
     const last = this.#entries.at(-1);
     // Preparing is not charged: the first job of a home waits for wheels, through no fault of its own.
     if (!last) return 0;
+    if (last.type === "JobSuspended") return last.elapsedSeconds;
     const since = Math.max(this.#workedSince, Date.parse(last.at));
     return last.elapsedSeconds + Math.max(0, this.#clock.now() - since) / 1000;
   }

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { API_VERSION, Conditions, ObjectMeta, ObservedGeneration } from "./meta.ts";
 import { exactlyOne, immutableExcept, withRules } from "./rule.ts";
-import { ConfigMapKeyRef, DataUri } from "./source.ts";
+import { ConfigMapKeyRef, CREDENTIALS_RULE, CredentialsSecretRef, DataUri } from "./source.ts";
 
 export const CsvFormat = z.strictObject({
   delimiter: z
@@ -21,6 +21,7 @@ const specShape = {
       uri: DataUri.optional().describe(
         "Address of a CSV of at most 100 MB: s3://bucket/key or https://host/path. The embedded run takes file:path too, relative to the manifest.",
       ),
+      credentialsSecretRef: CredentialsSecretRef.optional(),
       configMapKeyRef: ConfigMapKeyRef.optional().describe("A CSV in a ConfigMap of the same namespace."),
       upload: z
         .literal(true)
@@ -31,6 +32,7 @@ const specShape = {
       rule: exactlyOne("has(self.uri)", "has(self.configMapKeyRef)", "has(self.upload)"),
       message: "give exactly one of uri, configMapKeyRef and upload",
     },
+    CREDENTIALS_RULE,
   ).describe("Where the CSV comes from. It is read once."),
   format: CsvFormat.prefault({}).describe("How the CSV is written."),
 };

@@ -149,6 +149,12 @@ export const JournalEntry = z.discriminatedUnion("type", [
   }),
   z.strictObject({
     ...common,
+    /** spec.suspend was set: until JobResumed no time is counted. */
+    type: z.literal("JobSuspended"),
+  }),
+  z.strictObject({ ...common, type: z.literal("JobResumed") }),
+  z.strictObject({
+    ...common,
     type: z.literal("JobFinished"),
     state: z.enum(["READY", "ERROR"]),
     reason: z.string().max(64),

@@ -1,7 +1,7 @@
 /** Where bytes come from: references to Secrets and ConfigMaps, and addresses of data sets. */
 import { z } from "zod";
 import { DataKey, ObjectName } from "./meta.ts";
-import { text, withRules } from "./rule.ts";
+import { type Rule, text, withRules } from "./rule.ts";
 
 export const SecretKeyRef = z.strictObject({
   name: ObjectName.describe("Name of a Secret in the same namespace."),
@@ -14,6 +14,19 @@ export const ConfigMapKeyRef = z.strictObject({
   key: DataKey.describe("Key in its data or binaryData that holds the CSV."),
 });
 export type ConfigMapKeyRef = z.infer<typeof ConfigMapKeyRef>;
+
+export const CredentialsSecretRef = z
+  .strictObject({ name: ObjectName.describe("Name of a Secret in the same namespace.") })
+  .describe(
+    "Secret with accessKeyId and secretAccessKey to read an s3:// address with, and endpoint and region where they are not those of the operator's store.",
+  );
+
+/** For what has a uri beside credentials. */
+export const CREDENTIALS_RULE: Rule = {
+  rule: "!has(self.credentialsSecretRef) || (has(self.uri) && self.uri.startsWith('s3://'))",
+  message: "is for an s3:// address: leave it out, or give uri as s3://bucket/key",
+  fieldPath: ".credentialsSecretRef",
+};
 
 /**
  * Address of a CSV. No credentials in it: it is copied into status, journal and logs.

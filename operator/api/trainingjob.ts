@@ -5,7 +5,7 @@ import { API_VERSION, ObjectMeta, ObjectName, ResourceName } from "./meta.ts";
 import { Task } from "./metrics.ts";
 import { quantity } from "./quantity.ts";
 import { exactlyOne, immutableExcept, matches, text, withRules } from "./rule.ts";
-import { ConfigMapKeyRef, DataUri, SecretKeyRef } from "./source.ts";
+import { ConfigMapKeyRef, CREDENTIALS_RULE, CredentialsSecretRef, DataUri, SecretKeyRef } from "./source.ts";
 import { TrainingJobStatus } from "./trainingjob-status.ts";
 
 export { Evaluation } from "./evaluation.ts";
@@ -17,6 +17,7 @@ export const DatasetSource = withRules(
     uri: DataUri.optional().describe(
       "Address of a CSV of at most 100 MB: s3://bucket/key or https://host/path. The embedded run takes file:path too, relative to the manifest.",
     ),
+    credentialsSecretRef: CredentialsSecretRef.optional(),
     configMapKeyRef: ConfigMapKeyRef.optional().describe("A CSV in a ConfigMap of the same namespace."),
     datasetRef: z
       .strictObject({ name: ResourceName.describe("Name of a Dataset in the same namespace.") })
@@ -27,6 +28,7 @@ export const DatasetSource = withRules(
     rule: exactlyOne("has(self.uri)", "has(self.configMapKeyRef)", "has(self.datasetRef)"),
     message: "give exactly one of uri, configMapKeyRef and datasetRef",
   },
+  CREDENTIALS_RULE,
 );
 
 export const Budget = z.strictObject({

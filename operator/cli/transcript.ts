@@ -55,6 +55,10 @@ function entryText(entry: JournalEntry): string {
       const head = `Published candidate ${candidate} (${name}): ${final.metric} ${formatScore(final.score, final.standardError)} on ${final.rows} final rows, baseline ${formatScore(baseline.score, baseline.standardError)}; package ${digest}`;
       return [head, ...warnings.map((warning) => `  warning: ${warning}`)].join("\n");
     }
+    case "JobSuspended":
+      return "Suspended";
+    case "JobResumed":
+      return "Resumed";
     case "JobFinished":
       return `${entry.state} (${entry.reason}): ${entry.message}`;
   }

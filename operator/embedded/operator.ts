@@ -1,12 +1,8 @@
 /** The operator of the embedded run: the reconcilers of the cluster, on memory, files and processes. */
 import { availableParallelism } from "node:os";
-import type { TrainingJob } from "../api/trainingjob.ts";
 import type { KindName } from "../cluster/cluster.ts";
 import { Controller } from "../engine/controller.ts";
-import { StalledError } from "../engine/errors.ts";
-import { GeminiModel, geminiSettings } from "../llm/gemini.ts";
-import type { LanguageModel } from "../llm/language-model.ts";
-import { OfflineModel } from "../llm/offline/index.ts";
+import { languageModelsOf } from "../language-models.ts";
 import { reconcileDataset } from "../reconcilers/dataset.ts";
 import { datasetsOf } from "../reconcilers/dataset-source.ts";
 import { recipesOf } from "../reconcilers/recipe-source.ts";
@@ -76,7 +72,7 @@ export function embeddedOperator(options: EmbeddedOptions): EmbeddedOperator {
     version: installation.version,
     datasets: datasetsOf(cluster, store, bring),
     recipes: recipesOf(cluster, store),
-    languageModels: (job: TrainingJob) => languageModel(job, home, options.env),
+    languageModels: languageModelsOf(cluster, options.env),
     writeReport,
   };
   const jobs = new Controller({
@@ -104,25 +100,4 @@ export function embeddedOperator(options: EmbeddedOptions): EmbeddedOperator {
       await executor.close();
     },
   };
-}
-
-/** Gemini where the job asks for it or a key is at hand, Offline otherwise. */
-async function languageModel(job: TrainingJob, home: Home, env: NodeJS.ProcessEnv): Promise<LanguageModel> {
-  const { provider, name, apiKeySecretRef } = job.spec.llm;
-  const secret = apiKeySecretRef
-    ? await home.cluster.secret(job.metadata.namespace ?? "default", apiKeySecretRef.name)
-    : undefined;
-  const apiKey = apiKeySecretRef ? secret?.[apiKeySecretRef.key] : env.GEMINI_API_KEY || undefined;
-  if (provider === "Offline" || (provider === undefined && apiKey === undefined && !apiKeySecretRef)) {
-    return new OfflineModel();
-  }
-  if (apiKey === undefined) {
-    throw new StalledError(
-      "MissingKey",
-      apiKeySecretRef
-        ? `spec.llm.apiKeySecretRef names key ${apiKeySecretRef.key} of Secret ${apiKeySecretRef.name}, which is not there`
-        : "spec.llm.provider is Gemini and there is no key: set GEMINI_API_KEY, or choose provider Offline",
-    );
-  }
-  return new GeminiModel(geminiSettings(env, { apiKey, name }));
 }

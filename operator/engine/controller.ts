@@ -14,9 +14,15 @@ export type ControllerOptions = {
   readonly reconcile: Reconcile;
   readonly workers?: number;
   readonly timers?: Timers;
-  /** Told of every failure that is retried. */
-  readonly onFailure?: (key: string, error: unknown, failuresInARow: number) => void;
+  /** Told of every failure that is retried, and after how many seconds. */
+  readonly onFailure?: (key: string, error: unknown, failuresInARow: number, retrySeconds: number) => void;
+  /** Told of every reconcile: what it came to, and the seconds it took. */
+  readonly onReconciled?: (key: string, result: ReconcileResult, seconds: number) => void;
+  /** Told of every key that a worker takes: the seconds it waited for one. */
+  readonly onTaken?: (key: string, seconds: number) => void;
 };
+
+export type ReconcileResult = "done" | "requeued" | "waiting" | "stalled" | "failed";
 
 export class Controller {
   readonly queue: KeyedQueue;
@@ -25,7 +31,7 @@ export class Controller {
 
   constructor(options: ControllerOptions) {
     this.#options = options;
-    this.queue = new KeyedQueue(options.timers ?? realTimers);
+    this.queue = new KeyedQueue(options.timers ?? realTimers, options.onTaken);
   }
 
   start(): void {
@@ -40,28 +46,33 @@ export class Controller {
 
   async #work(): Promise<void> {
     for (let key = await this.queue.take(); key !== undefined; key = await this.queue.take()) {
-      await this.#settle(key);
+      const begun = performance.now();
+      const result = await this.#settle(key);
+      this.#options.onReconciled?.(key, result, (performance.now() - begun) / 1000);
       this.queue.done(key);
     }
   }
 
-  async #settle(key: string): Promise<void> {
+  async #settle(key: string): Promise<ReconcileResult> {
     try {
       const { requeueAfterSeconds, waiting } = await this.#options.reconcile(key);
       if (!waiting) this.queue.forget(key);
-      if (requeueAfterSeconds !== undefined) this.queue.addAfter(key, requeueAfterSeconds);
+      if (requeueAfterSeconds === undefined) return "done";
+      this.queue.addAfter(key, requeueAfterSeconds);
+      return waiting ? "waiting" : "requeued";
     } catch (error) {
       if (error instanceof WaitingError) {
         // Not forgotten: between two failures of the same thing lies the wait for its next try.
         this.queue.addAfter(key, error.requeueAfterSeconds);
-        return;
+        return "waiting";
       }
       if (error instanceof StalledError) {
         this.queue.forget(key);
-        return;
+        return "stalled";
       }
-      this.queue.addAfterFailure(key);
-      this.#options.onFailure?.(key, error, this.queue.failures(key));
+      const seconds = this.queue.addAfterFailure(key);
+      this.#options.onFailure?.(key, error, this.queue.failures(key), seconds);
+      return "failed";
     }
   }
 }

@@ -20,7 +20,9 @@ const LONGEST_BACKOFF_SECONDS = 60;
 
 export class KeyedQueue {
   readonly #timers: Timers;
-  readonly #ready: string[] = [];
+  readonly #onTaken: ((key: string, seconds: number) => void) | undefined;
+  /** Ready keys in the order in which they came, with the time since when. */
+  readonly #ready = new Map<string, number>();
   readonly #working = new Set<string>();
   readonly #again = new Set<string>();
   readonly #failures = new Map<string, number>();
@@ -28,13 +30,15 @@ export class KeyedQueue {
   readonly #takers: ((key: string | undefined) => void)[] = [];
   #closed = false;
 
-  constructor(timers: Timers = realTimers) {
+  /** @param onTaken told of each key that is handed out, and the seconds that it was ready before */
+  constructor(timers: Timers = realTimers, onTaken?: (key: string, seconds: number) => void) {
     this.#timers = timers;
+    this.#onTaken = onTaken;
   }
 
   /** Keys that wait to be handed out, delayed ones not counted. */
   get depth(): number {
-    return this.#ready.length;
+    return this.#ready.size;
   }
 
   add(key: string): void {
@@ -44,14 +48,15 @@ export class KeyedQueue {
       this.#again.add(key);
       return;
     }
-    if (this.#ready.includes(key)) return;
+    if (this.#ready.has(key)) return;
     const taker = this.#takers.shift();
     if (taker) {
       this.#working.add(key);
+      this.#onTaken?.(key, 0);
       taker(key);
       return;
     }
-    this.#ready.push(key);
+    this.#ready.set(key, performance.now());
   }
 
   /** Adds the key after a while; of several delays for one key the shortest counts. */
@@ -88,9 +93,12 @@ export class KeyedQueue {
 
   /** The next key; undefined once the queue is closed. */
   take(): Promise<string | undefined> {
-    const key = this.#ready.shift();
-    if (key !== undefined) {
+    const next = this.#ready.entries().next();
+    if (!next.done) {
+      const [key, since] = next.value;
+      this.#ready.delete(key);
       this.#working.add(key);
+      this.#onTaken?.(key, (performance.now() - since) / 1000);
       return Promise.resolve(key);
     }
     if (this.#closed) return Promise.resolve(undefined);
@@ -107,7 +115,7 @@ export class KeyedQueue {
     this.#closed = true;
     for (const { cancel } of this.#delayed.values()) cancel();
     this.#delayed.clear();
-    this.#ready.length = 0;
+    this.#ready.clear();
     for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 

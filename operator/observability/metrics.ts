@@ -21,21 +21,21 @@ export class Metrics {
   readonly registry = new Registry();
   readonly #reconciles = new Counter({
     name: "autoai_reconciles_total",
-    help: "Reconciles by controller and what they came to.",
-    labelNames: ["controller", "result"],
+    help: "Reconciles by kind and what they came to.",
+    labelNames: ["kind", "result"],
     registers: [this.registry],
   });
   readonly #reconcileSeconds = new Histogram({
     name: "autoai_reconcile_seconds",
     help: "How long a reconcile took, LLM replies included.",
-    labelNames: ["controller"],
+    labelNames: ["kind"],
     buckets: SECONDS,
     registers: [this.registry],
   });
   readonly #queueSeconds = new Histogram({
-    name: "autoai_queue_seconds",
+    name: "autoai_queue_wait_seconds",
     help: "How long a key that was due waited for a worker.",
-    labelNames: ["controller"],
+    labelNames: ["kind"],
     buckets: SECONDS,
     registers: [this.registry],
   });
@@ -46,9 +46,9 @@ export class Metrics {
     registers: [this.registry],
   });
   readonly #tokens = new Counter({
-    name: "autoai_llm_tokens_total",
+    name: "autoai_tokens_total",
     help: "Tokens of prompts and of output that LLMs were asked and gave.",
-    labelNames: ["kind"],
+    labelNames: ["direction"],
     registers: [this.registry],
   });
   readonly #toolSeconds = new Histogram({
@@ -83,11 +83,10 @@ export class Metrics {
     new Gauge({
       name: "autoai_queue_depth",
       help: "Keys that wait for a worker.",
-      labelNames: ["controller"],
+      labelNames: ["kind"],
       registers: [this.registry],
       collect() {
-        for (const [controller, depth] of Object.entries(sources.queueDepths()))
-          this.set({ controller }, depth);
+        for (const [kind, depth] of Object.entries(sources.queueDepths())) this.set({ kind }, depth);
       },
     });
     new Gauge({
@@ -109,13 +108,13 @@ export class Metrics {
     });
   }
 
-  reconciled(controller: string, result: string, seconds: number): void {
-    this.#reconciles.inc({ controller, result });
-    this.#reconcileSeconds.observe({ controller }, seconds);
+  reconciled(kind: string, result: string, seconds: number): void {
+    this.#reconciles.inc({ kind, result });
+    this.#reconcileSeconds.observe({ kind }, seconds);
   }
 
-  waited(controller: string, seconds: number): void {
-    this.#queueSeconds.observe({ controller }, seconds);
+  waited(kind: string, seconds: number): void {
+    this.#queueSeconds.observe({ kind }, seconds);
   }
 
   /** A model may call a tool that does not exist by any name. */
@@ -126,8 +125,8 @@ export class Metrics {
   }
 
   tokens(prompt: number, output: number): void {
-    this.#tokens.inc({ kind: "prompt" }, prompt);
-    this.#tokens.inc({ kind: "output" }, output);
+    this.#tokens.inc({ direction: "input" }, prompt);
+    this.#tokens.inc({ direction: "output" }, output);
   }
 
   podStarted(role: string, seconds: number): void {

@@ -12,7 +12,7 @@ import { datasetKeys } from "./dataset.ts";
 export type Datasets = (context: JobContext) => Promise<Intake>;
 
 /** What a CSV can be read from, but for a Dataset. */
-export type Source = Pick<TrainingJob["spec"]["dataset"], "uri" | "configMapKeyRef">;
+export type Source = Pick<TrainingJob["spec"]["dataset"], "uri" | "configMapKeyRef" | "credentialsSecretRef">;
 
 /** Puts the bytes of a source at a key of the store, once. StalledError where there are none, or too many. */
 export type BringSource = (source: Source, namespace: string, key: string) => Promise<void>;
@@ -50,7 +50,7 @@ async function byReference(cluster: Cluster, store: ArtifactStore, key: string):
 
 /** The bytes under a key of a ConfigMap; StalledError where there are none. */
 export async function configMapBytes(
-  cluster: Cluster,
+  cluster: Pick<Cluster, "configMap">,
   namespace: string,
   { name, key }: { readonly name: string; readonly key: string },
 ): Promise<Uint8Array> {

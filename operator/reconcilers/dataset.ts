@@ -3,15 +3,17 @@
 import type { Clock } from "../agent/journal.ts";
 import type { Dataset, DatasetStatus } from "../api/dataset.ts";
 import { Profile } from "../api/profile.ts";
-import type { Cluster } from "../cluster/cluster.ts";
+import { type Cluster, ConflictError } from "../cluster/cluster.ts";
 import type { Result } from "../engine/controller.ts";
 import { StalledError, WaitingError } from "../engine/errors.ts";
-import { encode } from "../evaluation/context.ts";
+import { encode, sha256 } from "../evaluation/context.ts";
 import type { Executor } from "../sandbox/executor.ts";
 import type { ArtifactStore } from "../storage/artifact-store.ts";
+import { cleanUp, FINALIZER, type Retention } from "./cleanup.ts";
 import { conditions, type Situation, summary } from "./conditions.ts";
 import type { BringSource } from "./dataset-source.ts";
-import { platformReason } from "./platform.ts";
+import { isStalled, platformReason } from "./platform.ts";
+import { isRecoverable, STALLED_SECONDS } from "./stalls.ts";
 
 export type DatasetReconciler = {
   readonly cluster: Cluster;
@@ -19,15 +21,18 @@ export type DatasetReconciler = {
   readonly executor: Executor;
   readonly clock: Clock;
   readonly bring: BringSource;
+  /** What becomes of a deleted data set's artifacts; Retain where absent. */
+  readonly artifacts?: Retention;
 };
 
 /** Where the parts of a data set lie in the store. */
 export function datasetKeys(
   dataset: Dataset,
-): Record<"source" | "canonical" | "profile" | "preview" | "outcome", string> {
+): Record<"prefix" | "source" | "canonical" | "profile" | "preview" | "outcome", string> {
   const uid = (dataset.metadata.uid ?? "").replaceAll("-", "").slice(0, 8);
   const prefix = `datasets/${dataset.metadata.namespace ?? "default"}/${dataset.metadata.name}-${uid}`;
   return {
+    prefix,
     source: `${prefix}/source.csv`,
     canonical: `${prefix}/canonical.csv`,
     profile: `${prefix}/profile.json`,
@@ -37,12 +42,27 @@ export function datasetKeys(
 }
 
 export async function reconcileDataset(operator: DatasetReconciler, key: string): Promise<Result> {
-  const dataset = await operator.cluster.get("Dataset", key);
-  if (!dataset) {
+  const read = await operator.cluster.get("Dataset", key);
+  if (!read) {
     await operator.executor.cancel(`dataset:${key}`);
     return {};
   }
-  if (isOver(dataset)) return {};
+  try {
+    if (read.metadata.deletionTimestamp !== undefined) {
+      await cleanUp(operator, read, `dataset:${key}`, datasetKeys(read).prefix);
+      return {};
+    }
+    if (isOver(read)) return {};
+    const dataset = await operator.cluster.setFinalizer(read, FINALIZER, true);
+    return dataset ? await advance(operator, dataset, key) : {};
+  } catch (error) {
+    // Someone else was faster: read again.
+    if (error instanceof ConflictError) return { requeueAfterSeconds: 0 };
+    throw error;
+  }
+}
+
+async function advance(operator: DatasetReconciler, dataset: Dataset, key: string): Promise<Result> {
   try {
     const profile = await takeIn(operator, dataset, key);
     const message = `${profile.rows} rows and ${profile.columns.length} columns`;
@@ -53,11 +73,13 @@ export async function reconcileDataset(operator: DatasetReconciler, key: string)
       await patch(operator, dataset, { type: "InProgress", reason: error.reason, message: error.message });
       return { requeueAfterSeconds: error.requeueAfterSeconds, waiting: true };
     }
-    if (error instanceof StalledError) {
+    if (error instanceof StalledError || isStalled(error)) {
       await operator.cluster.event(dataset, "Warning", error.reason, error.message);
       await patch(operator, dataset, { type: "Stalled", reason: error.reason, message: error.message });
-      return {};
+      const mends = !(error instanceof StalledError) || isRecoverable(error.reason);
+      return mends ? { requeueAfterSeconds: STALLED_SECONDS } : {};
     }
+    if (error instanceof ConflictError) throw error;
     const reason = platformReason(error);
     const message = error instanceof Error ? error.message : String(error);
     await patch(operator, dataset, { type: "InProgress", reason, message: `${message}; trying again` });
@@ -65,12 +87,10 @@ export async function reconcileDataset(operator: DatasetReconciler, key: string)
   }
 }
 
-/** Terminal states are sticky: the source is immutable. */
+/** Taken in: for good, since the source is immutable. */
 function isOver(dataset: Dataset): boolean {
   return Boolean(
-    dataset.status?.conditions?.some(
-      ({ type, status }) => (type === "Ready" || type === "Stalled") && status === "True",
-    ),
+    dataset.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
   );
 }
 
@@ -83,7 +103,7 @@ async function takeIn(operator: DatasetReconciler, dataset: Dataset, key: string
   }
   const outcome = await operator.executor.ensure({
     kind: "Trusted",
-    name: `dataset-${dataset.metadata.name.slice(0, 40)}-ingest`,
+    name: `dataset-${dataset.metadata.name.slice(0, 30).replace(/-+$/, "")}-${sha256(`${key} ${dataset.metadata.uid}`).slice(0, 8)}-ingest`,
     owner: `dataset:${key}`,
     limits: { seconds: 600, cpus: 1, memoryBytes: 2 * 1024 ** 3, diskBytes: 1024 ** 3, processes: 16 },
     outcomeKey: keys.outcome,

@@ -9,7 +9,7 @@ import {
   type ResourceByKind,
 } from "../cluster.ts";
 import { ApiError, type ApiServer } from "./api-server.ts";
-import { EventRecorder } from "./events.ts";
+import { EventRecorder, type EventRecorderOptions } from "./events.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { keyOf, type Raw, Reflector, type RestartReason, type Timings } from "./reflector.ts";
 
@@ -38,6 +38,7 @@ export type KubernetesClusterOptions = {
   readonly now: () => number;
   readonly onChange: (change: Change) => void;
   readonly onRestart?: (resource: string, reason: RestartReason, error: unknown) => void;
+  readonly onEvent?: EventRecorderOptions["onWritten"];
   /** Told of events that could not be written. */
   readonly onEventLost?: (error: unknown) => void;
   readonly timings?: Partial<Timings>;
@@ -52,7 +53,13 @@ export class KubernetesCluster implements Cluster {
   constructor(options: KubernetesClusterOptions) {
     this.#options = options;
     const { api, instance, now } = options;
-    this.#events = new EventRecorder({ api, component: "autoai", instance, now });
+    this.#events = new EventRecorder({
+      api,
+      component: "autoai",
+      instance,
+      now,
+      ...(options.onEvent === undefined ? {} : { onWritten: options.onEvent }),
+    });
     for (const kind of Object.keys(PLURALS) as KindName[]) {
       for (const namespace of options.namespaces.length ? options.namespaces : [""]) {
         this.#reflectors.set(`${kind}:${namespace}`, this.#reflector(kind, namespace));

@@ -22,6 +22,8 @@ export type EventRecorderOptions = {
   /** Of the pod, or host. */
   readonly instance: string;
   readonly now: () => number;
+  /** Told of each event that is written, which is not each one that is recorded. */
+  readonly onWritten?: (about: EventSubject, type: string, reason: string, message: string) => void;
 };
 
 /** Between two writes of the same event. */
@@ -59,6 +61,7 @@ export class EventRecorder {
     remember(this.#seen, key, seen);
     if (now - seen.written < REPEAT_SECONDS * 1000) return;
     seen.written = now;
+    this.#options.onWritten?.(about, type, reason, text);
     await this.#write(about, type, reason, text, key, seen, at);
   }
 

@@ -3,15 +3,18 @@
 import type { Clock } from "../../agent/journal.ts";
 import { find, Journal, JournalConflictError } from "../../agent/journal.ts";
 import { type Action, nextAction } from "../../agent/next-action.ts";
+import type { JournalDraft, JournalEntry } from "../../api/journal.ts";
 import type { TrainingJob } from "../../api/trainingjob.ts";
 import { type Cluster, ConflictError } from "../../cluster/cluster.ts";
 import type { Result } from "../../engine/controller.ts";
 import { StalledError, WaitingError } from "../../engine/errors.ts";
-import { type JobContext, journalPrefix, ownerKey, reportKey } from "../../evaluation/context.ts";
+import { type JobContext, jobPrefix, journalPrefix, ownerKey, reportKey } from "../../evaluation/context.ts";
 import type { Executor } from "../../sandbox/executor.ts";
 import type { ArtifactStore } from "../../storage/artifact-store.ts";
+import { cleanUp, FINALIZER, type Retention } from "../cleanup.ts";
 import type { Situation } from "../conditions.ts";
 import { isStalled, platformReason } from "../platform.ts";
+import { isRecoverable, STALLED_SECONDS } from "../stalls.ts";
 import { type Actors, perform } from "./perform.ts";
 import { activityOf, statusOf } from "./status.ts";
 
@@ -26,28 +29,38 @@ export type TrainingJobReconciler = Actors & {
   readonly version: string;
   /** Writes the report of a READY job; may be called again. */
   readonly writeReport: (context: JobContext) => Promise<void>;
+  /** What becomes of a deleted job's artifacts; Retain where absent. */
+  readonly artifacts?: Retention;
+  /** Whether jobs are deleted when their ttlSecondsAfterFinished is over. */
+  readonly expires?: boolean;
+  /** Told of each entry that this operator wrote, with the seconds since the one before. */
+  readonly onEntry?: (job: TrainingJob, entry: JournalEntry, seconds: number) => void;
 };
 
-/** Reasons that no change of the cluster mends: the job is over. All other stalls go on when their cause is gone. */
-const TERMINAL = (error: StalledError): boolean => !RECOVERABLE.has(error.reason);
-const RECOVERABLE: ReadonlySet<string> = new Set([
-  "LlmRefused",
-  "MissingKey",
-  "SecretNotFound",
-  "ConfigMapNotFound",
-  "SandboxUnavailable",
-  "DatasetNotFound",
-  "RecipeNotFound",
-]);
-/** How soon a stalled job looks whether its cause is gone. */
-const STALLED_SECONDS = 15;
+/** Timers hold no more than about 24 days. */
+const LONGEST_TIMER_SECONDS = 86_400;
 
 export async function reconcileTrainingJob(operator: TrainingJobReconciler, key: string): Promise<Result> {
-  const job = await operator.cluster.get("TrainingJob", key);
-  if (!job) {
+  const read = await operator.cluster.get("TrainingJob", key);
+  if (!read) {
     await operator.executor.cancel(key);
     return {};
   }
+  try {
+    if (read.metadata.deletionTimestamp !== undefined) {
+      await cleanUp(operator, read, ownerKey(read), jobPrefix(read));
+      return {};
+    }
+    const job = await operator.cluster.setFinalizer(read, FINALIZER, true);
+    return job ? await advance(operator, job) : {};
+  } catch (error) {
+    // Someone else was faster: read again.
+    if (error instanceof ConflictError) return { requeueAfterSeconds: 0 };
+    throw error;
+  }
+}
+
+async function advance(operator: TrainingJobReconciler, job: TrainingJob): Promise<Result> {
   const journal = await Journal.load(operator.store, journalPrefix(job), operator.clock, operator.startedAt);
   const context: JobContext = {
     job,
@@ -59,18 +72,30 @@ export async function reconcileTrainingJob(operator: TrainingJobReconciler, key:
   };
   if (find(journal.entries, "JobFinished")) return finished(operator, context);
   if (job.spec.suspend) return suspended(operator, job, journal);
+  if (journal.entries.at(-1)?.type === "JobSuspended")
+    await append(operator, context, { type: "JobResumed" });
 
   const action = nextAction(job.spec, journal.entries, journal.elapsedSeconds());
   try {
     const draft = await perform(context, action, operator);
-    if (draft) await journal.append(draft);
+    if (draft) await append(operator, context, draft);
     const following = nextAction(job.spec, journal.entries, journal.elapsedSeconds());
-    if (following.type === "None") return finished(operator, context);
+    if (following.type === "None") return await finished(operator, context);
     await patch(operator, job, journal, inProgress(following), activityOf(following));
     return { requeueAfterSeconds: 0 };
   } catch (error) {
     return settle(operator, context, action, error);
   }
+}
+
+async function append(
+  operator: TrainingJobReconciler,
+  { job, journal }: Pick<JobContext, "job" | "journal">,
+  draft: JournalDraft,
+): Promise<void> {
+  const before = journal.entries.at(-1);
+  const entry = await journal.append(draft);
+  operator.onEntry?.(job, entry, entry.elapsedSeconds - (before?.elapsedSeconds ?? 0));
 }
 
 /** Turns what was thrown into a condition and a time to come back. */
@@ -101,8 +126,8 @@ async function settle(
   }
   if (error instanceof StalledError || isStalled(error)) {
     await operator.cluster.event(job, "Warning", error.reason, error.message);
-    if (error instanceof StalledError && TERMINAL(error)) {
-      await journal.append({
+    if (error instanceof StalledError && !isRecoverable(error.reason)) {
+      await append(operator, context, {
         type: "JobFinished",
         state: "ERROR",
         reason: error.reason.slice(0, 64),
@@ -140,6 +165,17 @@ async function finished(operator: TrainingJobReconciler, context: JobContext): P
   // Before the status says READY, so that who waits for that finds the report.
   if (type === "Ready" && !(await operator.store.exists(reportKey(job)))) await operator.writeReport(context);
   await patch(operator, job, journal, { type, reason: end.reason, message: end.message }, "finished");
+  const ttl = job.spec.ttlSecondsAfterFinished;
+  if (ttl === undefined || !operator.expires) return {};
+  const left = Date.parse(end.at) / 1000 + ttl - operator.clock.now() / 1000;
+  if (left > 0) return { requeueAfterSeconds: Math.min(left, LONGEST_TIMER_SECONDS) };
+  await operator.cluster.event(
+    job,
+    "Normal",
+    "Expired",
+    `finished more than ${ttl} s ago (spec.ttlSecondsAfterFinished)`,
+  );
+  await operator.cluster.remove(job);
   return {};
 }
 
@@ -149,6 +185,10 @@ async function suspended(
   journal: Journal,
 ): Promise<Result> {
   await operator.executor.cancel(ownerKey(job));
+  // Before there is an entry no time is counted anyway.
+  const last = journal.entries.at(-1);
+  if (last && last.type !== "JobSuspended")
+    await append(operator, { job, journal }, { type: "JobSuspended" });
   const situation: Situation = {
     type: "InProgress",
     reason: "Suspended",

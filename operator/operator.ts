@@ -1,0 +1,338 @@
+/** Controllers, caches and executor of the operator in a cluster, from when it watches until it stops. */
+import { Journal } from "./agent/journal.ts";
+import type { JournalEntry } from "./api/journal.ts";
+import { API_VERSION } from "./api/meta.ts";
+import type { TrainingJob } from "./api/trainingjob.ts";
+import type { KindName, Resource } from "./cluster/cluster.ts";
+import { mayGetJob } from "./cluster/kubernetes/access.ts";
+import { ApiError, type ApiServer } from "./cluster/kubernetes/api-server.ts";
+import { type Change, KubernetesCluster } from "./cluster/kubernetes/cluster.ts";
+import { KubernetesPods } from "./cluster/kubernetes/pods.ts";
+import { PUBLIC_INDEX, toolPolicies } from "./cluster/kubernetes/tool-policies.ts";
+import type { Configuration } from "./configuration.ts";
+import type { Installation } from "./embedded/home.ts";
+import { Controller, type Reconcile } from "./engine/controller.ts";
+import { journalPrefix, ownerKey } from "./evaluation/context.ts";
+import { languageModelsOf } from "./language-models.ts";
+import type { HttpSources, JournalAnswer } from "./observability/http.ts";
+import type { Logger } from "./observability/log.ts";
+import type { JobCounts, Metrics } from "./observability/metrics.ts";
+import { reconcileDataset } from "./reconcilers/dataset.ts";
+import { datasetsOf } from "./reconcilers/dataset-source.ts";
+import { reconcileModelDeployment } from "./reconcilers/modeldeployment.ts";
+import { recipesOf } from "./reconcilers/recipe-source.ts";
+import { reconcileTrainingJob } from "./reconcilers/trainingjob/reconcile.ts";
+import { writeReport } from "./reconcilers/trainingjob/report.ts";
+import { PodExecutor } from "./sandbox/pods/pod-executor.ts";
+import { type OwnerReference, PodRefusedError } from "./sandbox/pods/pods.ts";
+import { RUNNER_PATH } from "./sandbox/pods/settings.ts";
+import { bringSource } from "./sources/bring.ts";
+import { S3Store } from "./storage/minio.ts";
+import { needsReconcile, wokenBy } from "./wake.ts";
+
+export type ClusterOperatorOptions = {
+  readonly configuration: Configuration;
+  readonly api: ApiServer;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly env: NodeJS.ProcessEnv;
+  readonly installation: Installation;
+};
+
+/** A reconcile waits for LLM replies, so that there are many at once. */
+const WORKERS: Readonly<Record<KindName, number>> = { TrainingJob: 64, Dataset: 8, ModelDeployment: 4 };
+const CLAIM_SECONDS = 60;
+const BUCKET_RETRY_SECONDS = 5;
+
+export class ClusterOperator {
+  readonly #options: ClusterOperatorOptions;
+  readonly #store: S3Store;
+  readonly #cluster: KubernetesCluster;
+  readonly #pods: KubernetesPods;
+  readonly #claims = new Map<string, { readonly at: number; readonly name: Promise<string | undefined> }>();
+  readonly #stopped = new AbortController();
+  #executor: PodExecutor | undefined;
+  #controllers: Readonly<Record<KindName, Controller>> | undefined;
+
+  constructor(options: ClusterOperatorOptions) {
+    this.#options = options;
+    const { configuration, api, metrics, log } = options;
+    const { store, watchNamespaces: namespaces, index } = configuration;
+    this.#store = new S3Store(store);
+    const onRestart = (resource: string, reason: string, error: unknown): void => {
+      metrics.watchRestarted(resource, reason);
+      log.info({ resource, reason, error }, "watch begun again");
+    };
+    this.#cluster = new KubernetesCluster({
+      api,
+      namespaces,
+      instance: configuration.identity,
+      now: Date.now,
+      onChange: (change) => this.#changed(change),
+      onRestart,
+      onEvent: (about, type, reason, message) =>
+        log.info({ ...subject(about), type, reason, message }, "event"),
+      onEventLost: (error) => log.warn({ error }, "an event could not be written"),
+    });
+    this.#pods = new KubernetesPods({
+      api,
+      namespaces,
+      policies: (namespace) =>
+        toolPolicies(namespace, {
+          store: store.selector,
+          storePort: store.port,
+          index: index.egress ?? PUBLIC_INDEX,
+        }),
+      refusal: (reason, message, cause) => new PodRefusedError(reason, message, { cause }),
+      onChange: (pod, gone) => {
+        this.#executor?.podChanged(gone ? { ...pod, deleting: true } : pod);
+      },
+      onRestart,
+    });
+  }
+
+  /** Keeps the caches from now on; resolves once they are full. */
+  async watch(): Promise<void> {
+    await Promise.all([this.#cluster.start(), this.#pods.start()]);
+  }
+
+  get synced(): boolean {
+    return this.#cluster.synced && this.#pods.synced;
+  }
+
+  get silentSeconds(): number {
+    return this.#cluster.silentSeconds;
+  }
+
+  get leads(): boolean {
+    return this.#controllers !== undefined && !this.#stopped.signal.aborted;
+  }
+
+  /** Begins to work. */
+  lead(): void {
+    const controllers = this.#makeControllers();
+    this.#controllers = controllers;
+    for (const kind of Object.keys(controllers) as KindName[]) {
+      for (const resource of this.#cluster.list(kind)) controllers[kind].queue.add(ownerKey(resource));
+    }
+    void this.#withBucket().then(() => {
+      if (this.#stopped.signal.aborted) return;
+      for (const controller of Object.values(controllers)) controller.start();
+      this.#options.log.info("leading");
+    });
+  }
+
+  /** Takes nothing new, and waits for what is under way. Pods go on: the next leader finds what they leave. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    const controllers = Object.values(this.#controllers ?? {});
+    await Promise.all([...controllers.map((controller) => controller.stop()), this.#executor?.close()]);
+  }
+
+  queueDepths(): Record<string, number> {
+    return Object.fromEntries(
+      Object.entries(this.#controllers ?? {}).map(([kind, controller]) => [kind, controller.queue.depth]),
+    );
+  }
+
+  jobCounts(): JobCounts {
+    const counts = { TRAINING: 0, READY: 0, ERROR: 0, Suspended: 0 };
+    for (const { spec, status } of this.#cluster.list("TrainingJob")) {
+      const state = status?.state ?? "TRAINING";
+      counts[state === "TRAINING" && spec.suspend ? "Suspended" : state]++;
+    }
+    return counts;
+  }
+
+  /** A job's journal, for who may get the job. */
+  async journal({
+    token,
+    namespace,
+    name,
+    after,
+  }: Parameters<HttpSources["journal"]>[0]): Promise<JournalAnswer> {
+    const decision = await mayGetJob(this.#options.api, token, namespace, name);
+    if (decision === "Unauthenticated")
+      return { outcome: decision, message: "the API server does not know the token" };
+    if (decision === "Denied") {
+      return { outcome: decision, message: `you may not get trainingjobs in namespace ${namespace}` };
+    }
+    if (decision === "Unavailable") {
+      return {
+        outcome: decision,
+        message: "the operator has no right to review tokens: see docs/cluster.md",
+      };
+    }
+    const job = await this.#cluster.get("TrainingJob", `${namespace}/${name}`);
+    if (!job) return { outcome: "Missing", message: `there is no TrainingJob ${namespace}/${name}` };
+    const { entries } = await Journal.load(this.#store, journalPrefix(job), { now: Date.now }, 0);
+    return { outcome: "Found", job, entries: entries.filter(({ sequence }) => sequence > after) };
+  }
+
+  #changed(change: Change): void {
+    const controllers = this.#controllers;
+    if (!controllers) return;
+    if (needsReconcile(change)) controllers[change.kind].queue.add(change.key);
+    for (const { kind, key } of wokenBy(change, this.#cluster)) controllers[kind].queue.add(key);
+  }
+
+  #makeControllers(): Record<KindName, Controller> {
+    const { configuration, env, installation } = this.#options;
+    const [cluster, store] = [this.#cluster, this.#store];
+    const clock = { now: Date.now };
+    const executor = this.#makeExecutor();
+    const bring = bringSource({ cluster, store, own: configuration.store });
+    const { artifacts } = configuration;
+    const jobs = {
+      cluster,
+      store,
+      executor,
+      clock,
+      startedAt: clock.now(),
+      baselines: installation.baselines,
+      version: installation.version,
+      datasets: datasetsOf(cluster, store, bring),
+      recipes: recipesOf(cluster, store),
+      languageModels: languageModelsOf(cluster, env),
+      writeReport,
+      artifacts,
+      expires: true,
+      onEntry: (job: TrainingJob, entry: JournalEntry, seconds: number) => this.#written(job, entry, seconds),
+    };
+    const datasets = { cluster, store, executor, clock, bring, artifacts };
+    return {
+      TrainingJob: this.#controller("TrainingJob", (key) => reconcileTrainingJob(jobs, key)),
+      Dataset: this.#controller("Dataset", (key) => reconcileDataset(datasets, key)),
+      ModelDeployment: this.#controller("ModelDeployment", (key) =>
+        reconcileModelDeployment({ cluster, clock }, key),
+      ),
+    };
+  }
+
+  #controller(kind: KindName, reconcile: Reconcile): Controller {
+    const { metrics, log } = this.#options;
+    return new Controller({
+      name: kind,
+      reconcile,
+      workers: WORKERS[kind],
+      onReconciled: (key, result, seconds) => {
+        metrics.reconciled(kind, result, seconds);
+        log.debug({ ...this.#where(kind, key), result, seconds }, "reconciled");
+      },
+      onTaken: (_key, seconds) => metrics.waited(kind, seconds),
+      onFailure: (key, error, failures, retrySeconds) => {
+        log.error({ ...this.#where(kind, key), error, failures, retrySeconds }, "a reconcile failed");
+      },
+    });
+  }
+
+  #makeExecutor(): PodExecutor {
+    const { configuration, metrics, log } = this.#options;
+    const { runner, pods, index, store } = configuration;
+    const executor = new PodExecutor({
+      pods: this.#pods,
+      store: this.#store,
+      storeEndpoint: store.endpoint,
+      settings: {
+        image: runner.image,
+        pullPolicy: runner.pullPolicy,
+        runnerPath: RUNNER_PATH,
+        ...(pods.nodeSelector === undefined ? {} : { nodeSelector: pods.nodeSelector }),
+        ...(pods.tolerations === undefined ? {} : { tolerations: pods.tolerations }),
+        ...(index.url === undefined ? {} : { indexUrl: index.url }),
+      },
+      environmentsClaim: (namespace) => this.#claimIn(namespace),
+      ownerReference: (owner) => this.#ownerReference(owner),
+      runtimeClassName: (owner) => this.#cluster.cached("TrainingJob", owner)?.spec.sandbox.runtimeClassName,
+      onFinished: (owner) => {
+        const [kind, key] = owned(owner);
+        this.#controllers?.[kind].queue.add(key);
+      },
+      onStarted: (kind, seconds) => metrics.podStarted(kind === "Install" ? "install" : "execution", seconds),
+      log: (message, fields = {}) => {
+        const [kind, key] = owned(String(fields.owner ?? ""));
+        log.info({ ...this.#where(kind, key), ...fields }, message);
+      },
+    });
+    this.#executor = executor;
+    return executor;
+  }
+
+  #ownerReference(owner: string): OwnerReference | undefined {
+    const [kind, key] = owned(owner);
+    const resource = this.#cluster.cached(kind, key);
+    if (resource?.metadata.uid === undefined) return undefined;
+    const { name, uid } = resource.metadata;
+    return { apiVersion: API_VERSION, kind, name, uid };
+  }
+
+  /** The claim for environments, where the namespace has it. */
+  #claimIn(namespace: string): Promise<string | undefined> {
+    const { configuration, api } = this.#options;
+    const name = configuration.environmentsClaim;
+    if (name === undefined) return Promise.resolve(undefined);
+    const known = this.#claims.get(namespace);
+    if (known && performance.now() - known.at < CLAIM_SECONDS * 1000) return known.name;
+    const path = `/api/v1/namespaces/${namespace}/persistentvolumeclaims/${name}`;
+    const found = api.request("GET", path).then(
+      () => name,
+      (error: unknown) => {
+        if (error instanceof ApiError && (error.code === 404 || error.code === 403)) return undefined;
+        this.#claims.delete(namespace);
+        throw error;
+      },
+    );
+    this.#claims.set(namespace, { at: performance.now(), name: found });
+    return found;
+  }
+
+  async #withBucket(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      try {
+        await this.#store.ensureBucket();
+        return;
+      } catch (error) {
+        this.#options.log.warn({ error, retrySeconds: BUCKET_RETRY_SECONDS }, "the store is not ready");
+        await new Promise((resolve) => setTimeout(resolve, BUCKET_RETRY_SECONDS * 1000));
+      }
+    }
+  }
+
+  #written(job: TrainingJob, entry: JournalEntry, seconds: number): void {
+    const { metrics, log } = this.#options;
+    const step = "step" in entry ? entry.step : (job.status?.progress?.step ?? 0);
+    const where = { kind: "TrainingJob", job: ownerKey(job), step };
+    const { sequence, type } = entry;
+    if (entry.type === "ToolFinished") {
+      metrics.toolFinished(entry.name, entry.response.ok, seconds);
+      log.info(
+        { ...where, sequence, entry: type, tool: entry.name, ok: entry.response.ok, seconds },
+        "journal",
+      );
+    } else if (entry.type === "ReplyReceived") {
+      const { promptTokens, outputTokens } = entry.usage;
+      metrics.tokens(promptTokens, outputTokens);
+      log.info({ ...where, sequence, entry: type, promptTokens, outputTokens, seconds }, "journal");
+    } else log.info({ ...where, sequence, entry: type, seconds }, "journal");
+  }
+
+  /** What a log line says of the resource that it is about. */
+  #where(kind: KindName, key: string): Record<string, unknown> {
+    if (kind === "Dataset") return { kind, dataset: key };
+    if (kind === "ModelDeployment") return { kind, deployment: key };
+    return { kind, job: key, step: this.#cluster.cached("TrainingJob", key)?.status?.progress?.step ?? 0 };
+  }
+}
+
+function subject(about: {
+  kind: string;
+  metadata: Resource["metadata"] | { name: string; namespace?: string | undefined };
+}) {
+  const key = `${about.metadata.namespace ?? "default"}/${about.metadata.name}`;
+  return about.kind === "TrainingJob" ? { kind: about.kind, job: key } : { kind: about.kind, resource: key };
+}
+
+/** The resource behind the owner of an execution. */
+function owned(owner: string): readonly [KindName, string] {
+  return owner.startsWith("dataset:") ? ["Dataset", owner.slice("dataset:".length)] : ["TrainingJob", owner];
+}

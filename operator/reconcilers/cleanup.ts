@@ -1,0 +1,31 @@
+/** What happens when a resource is deleted: its pods go first, then what it kept, then itself. */
+import type { Cluster, Resource } from "../cluster/cluster.ts";
+import type { Executor } from "../sandbox/executor.ts";
+import type { ArtifactStore } from "../storage/artifact-store.ts";
+
+export const FINALIZER = "autoai.dev/cleanup";
+
+/** What becomes of the artifacts of a deleted resource. */
+export type Retention = "Retain" | "Delete";
+
+export type Cleaner = {
+  readonly cluster: Cluster;
+  readonly store: ArtifactStore;
+  readonly executor: Executor;
+  /** Retain where absent. */
+  readonly artifacts?: Retention;
+};
+
+/** May be called again: each part is done once it is done. */
+export async function cleanUp(
+  { cluster, store, executor, artifacts = "Retain" }: Cleaner,
+  resource: Resource,
+  owner: string,
+  prefix: string,
+): Promise<void> {
+  // Also where the finalizer is gone: the resource may be kept by somebody else's.
+  await executor.cancel(owner);
+  if (!resource.metadata.finalizers?.includes(FINALIZER)) return;
+  if (artifacts === "Delete") await store.deletePrefix(`${prefix}/`);
+  await cluster.setFinalizer(resource, FINALIZER, false);
+}
