@@ -70,6 +70,22 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
       code = await (await import("./cli/predict.ts")).predict(job, options, env);
     });
   program
+    .command("serve")
+    .description("serve a READY job's model over HTTP, until it is interrupted")
+    .argument("<job>")
+    .option("--port <number>", "port to listen on; 0: any that is free", "8080")
+    .option("--host <address>", "address to listen on", "127.0.0.1")
+    .option(
+      "--engine <name>",
+      "Auto, Compiled or DataFrame; Auto: the fastest that answers as the pipeline",
+      "Auto",
+    )
+    .option(...home)
+    .option("--unsafe-no-sandbox", "let code written by an LLM run where bubblewrap is missing")
+    .action(async (job, options) => {
+      code = await (await import("./cli/serve.ts")).serve(job, options, env);
+    });
+  program
     .command("preview")
     .description("show what the intake makes of a CSV: columns, types, missing cells, first rows, warnings")
     .argument("<file>")

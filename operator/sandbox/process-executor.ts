@@ -6,6 +6,7 @@ import { Cores } from "./cores.ts";
 import { Environments } from "./environments.ts";
 import { type Execution, type Executor, type InstallExecution, Outcome, PlatformError } from "./executor.ts";
 import { askPython, compileRunner, type PythonFacts } from "./python.ts";
+import { type Resident, type ResidentProgram, startResident } from "./resident.ts";
 import { runSandboxed } from "./sandboxed.ts";
 import { TemporaryDirectories } from "./temporary.ts";
 import { runTrusted, workerProgram } from "./trusted.ts";
@@ -113,6 +114,19 @@ export class ProcessExecutor implements Executor {
   async close(): Promise<void> {
     const worker = await this.#worker;
     await worker?.close();
+  }
+
+  /**
+   * A way to start a program of generated code that stays, such as a model's worker, as often as it ends.
+   * Throws PlatformError where there is no sandbox for it, or no environment.
+   */
+  async resident(program: ResidentProgram, signal: AbortSignal): Promise<() => Resident> {
+    const { environments, python, bubblewrap, missing } = await this.#prepare();
+    const { store, runnerDir, allowUnsandboxed } = this.#options;
+    if (missing !== undefined && !allowUnsandboxed) throw unavailable(missing);
+    const environment = await environments.path(program.environment, { seconds: 600, signal });
+    const host = { store, python, runnerDir, bubblewrap };
+    return () => startResident(host, program, environment, this.#temporary);
   }
 
   /** Why generated code cannot be sandboxed here, or undefined where it can. */

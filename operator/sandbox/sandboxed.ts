@@ -5,7 +5,15 @@ import { createReadStream } from "node:fs";
 import { copyFile, mkdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { FileStore } from "../storage/file-store.ts";
-import { type Bubblewrap, ENVIRONMENT, ROOT, RUNNER, sandboxArguments, WORKSPACE } from "./bubblewrap.ts";
+import {
+  type Bubblewrap,
+  ENVIRONMENT,
+  type Mount,
+  ROOT,
+  RUNNER,
+  sandboxArguments,
+  WORKSPACE,
+} from "./bubblewrap.ts";
 import { bounded, ending, keepTail, killWhen } from "./child.ts";
 import { type Outcome, PlatformError, type SandboxedExecution } from "./executor.ts";
 import { type Delivery, readDelivery } from "./frames.ts";
@@ -37,6 +45,7 @@ export async function runSandboxed(
 ): Promise<Outcome> {
   const place = await layOut(host, execution, environment, directory);
   const outputs = Object.keys(execution.outputs);
+  for (const path of outputs) checkPath(path);
   const snapshot =
     execution.workspace === undefined ? undefined : await host.store.pathOf(execution.workspace);
   const request = {
@@ -45,7 +54,7 @@ export async function runSandboxed(
     variables: variables(execution.limits.cpus, place.root, place.environment),
     root: place.root,
     namespace: host.bubblewrap !== undefined,
-    user: host.bubblewrap?.asRoot ? randomInt(...DYNAMIC_USERS) : null,
+    user: userOf(host),
     inputs: Object.keys(execution.inputs),
     outputs,
     snapshot: execution.snapshotPrefix !== undefined,
@@ -54,11 +63,8 @@ export async function runSandboxed(
     outputBytes: OUTPUT_BYTES,
     fileBytes: FILE_BYTES,
   };
-  const start = `import sys; sys.path.insert(0, ${JSON.stringify(place.runner)}); from autoai_runner.supervise import main; main()`;
-  const [command = "", ...args] = [...place.prefix, host.python.executable, "-I", "-S", "-B", "-c", start];
   const delivery = await converse({
-    command,
-    args,
+    ...supervisor(host, place),
     directory,
     request: Buffer.from(JSON.stringify(request)),
     snapshot,
@@ -76,13 +82,31 @@ export async function runSandboxed(
   return { ...delivery.result, workspace: sha256 };
 }
 
-type Place = { root: string; environment: string; runner: string; prefix: readonly string[] };
+/** A user of nobody else's, where the operator is root. */
+export function userOf({ bubblewrap }: SandboxHost): number | null {
+  return bubblewrap?.asRoot ? randomInt(...DYNAMIC_USERS) : null;
+}
 
-async function layOut(
+/** The supervisor's command line, inside the sandbox that was laid out. */
+export function supervisor(
+  { python }: SandboxHost,
+  { prefix, runner }: Place,
+): { command: string; args: readonly string[] } {
+  const start = `import sys; sys.path.insert(0, ${JSON.stringify(runner)}); from autoai_runner.supervise import main; main()`;
+  const [command = "", ...args] = [...prefix, python.executable, "-I", "-S", "-B", "-c", start];
+  return { command, args };
+}
+
+/** Where things are for the program: in the sandbox, or on the machine where there is none. */
+export type Place = { root: string; environment: string; runner: string; prefix: readonly string[] };
+
+/** Puts the inputs in place. `shared` are further mounts, left out where there is no sandbox. */
+export async function layOut(
   host: SandboxHost,
-  execution: SandboxedExecution,
+  execution: Pick<SandboxedExecution, "inputs" | "limits">,
   environment: string,
   directory: string,
+  shared: readonly Mount[] = [],
 ): Promise<Place> {
   const inputs = await Promise.all(
     Object.entries(execution.inputs).map(async ([path, key]) => ({
@@ -90,11 +114,11 @@ async function layOut(
       to: `${WORKSPACE}/${checkPath(path)}`,
     })),
   );
-  for (const path of Object.keys(execution.outputs)) checkPath(path);
   if (host.bubblewrap !== undefined) {
     const mounts = [
       { from: environment, to: ENVIRONMENT },
       { from: join(host.runnerDir, "autoai_runner"), to: `${RUNNER}/autoai_runner` },
+      ...shared,
     ];
     const options = { diskBytes: execution.limits.diskBytes, mounts, inputs };
     const args = sandboxArguments(host.bubblewrap, host.python, options);
@@ -164,7 +188,8 @@ type Conversation = {
   readonly bounds: Parameters<typeof readDelivery>[2];
 };
 
-async function converse(talk: Conversation): Promise<Delivery> {
+/** Hands the supervisor its request and reads what it delivers. Throws PlatformError where that is not whole. */
+export async function converse(talk: Conversation): Promise<Delivery> {
   const child = spawn(talk.command, talk.args, { cwd: talk.directory, env: {}, stdio: "pipe" });
   const stderr = keepTail(child.stderr);
   const killer = killWhen(child, talk.signal, talk.seconds);

@@ -34,8 +34,8 @@ export type Options = {
 
 export type Running = {
   readonly ended: Promise<Ended>;
-  /** Resolves once standard error matches; rejects when the process ends before. */
-  until(pattern: RegExp): Promise<void>;
+  /** Resolves once what it said, on either stream, matches; rejects when the process ends before. */
+  until(pattern: RegExp): Promise<RegExpExecArray>;
   kill(signal: NodeJS.Signals): void;
 };
 
@@ -47,12 +47,20 @@ export function start(args: readonly string[], options: Options = {}): Running {
     env: { ...inherited, ...options.env },
   });
   const out: Buffer[] = [];
-  let stderr = "";
   const listeners = new Set<() => void>();
-  child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
+  let stderr = "";
+  let said = "";
+  const hear = (text: string): void => {
+    said += text;
+    for (const listener of listeners) listener();
+  };
+  child.stdout.on("data", (chunk: Buffer) => {
+    out.push(chunk);
+    hear(chunk.toString());
+  });
   child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
     stderr += chunk;
-    for (const listener of listeners) listener();
+    hear(chunk);
   });
   child.stdin.on("error", () => undefined).end(options.input ?? "");
   const ended = new Promise<Ended>((resolve, reject) => {
@@ -64,9 +72,10 @@ export function start(args: readonly string[], options: Options = {}): Running {
     until: (pattern) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
-          if (!pattern.test(stderr)) return;
+          const found = pattern.exec(said);
+          if (!found) return;
           listeners.delete(look);
-          resolve();
+          resolve(found);
         };
         listeners.add(look);
         look();

@@ -1,5 +1,5 @@
 /** One job's life on the command line: interrupted, gone on with, looked at, asked, reported, and trained again. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { JournalEntry } from "../../operator/api/journal.ts";
@@ -132,6 +132,45 @@ describe("commands on a job that is READY", () => {
     const written = await cli("predict", "job", "--input", input, "--output", join(here.folder, "out.csv"));
     expect(written.code).toBe(0);
     expect(readFileSync(join(here.folder, "out.csv"), "utf8")).toBe(stdout);
+  });
+
+  test("serve answers as predict does, by a worker in the sandbox, and ends well when interrupted", async () => {
+    const input = here.write("one.csv", "a,b,c,d,e,f,group\n1,2,0.5,-1,1.5,2,g1\n");
+    const { stdout } = await cli("predict", "job", "--input", input);
+    const [, expected = "", ...probabilities] = /\n(\w+),([\d.e-]+),([\d.e-]+)/.exec(stdout) ?? [];
+    const running = start(["serve", "job", "--port", "0", "--home", here.home], { cwd: here.folder });
+    const [, address] = await running.until(/served at (http:\S+) by the (Compiled|DataFrame) engine/);
+    const reply = await fetch(`${address}/predict`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ rows: [{ a: 1, b: 2, c: 0.5, d: -1, e: 1.5, f: 2, group: "g1" }] }),
+    });
+    const answer = (await reply.json()) as { predictions: string[]; probabilities: Record<string, number>[] };
+    expect(reply.status, JSON.stringify(answer)).toBe(200);
+    expect(answer.predictions).toEqual([expected]);
+    expect(answer.probabilities[0]?.no).toBeCloseTo(Number(probabilities[0]), 9);
+    running.kill("SIGINT");
+    const ended = await running.ended;
+    expect([ended.code, ended.stderr]).toEqual([0, ""]);
+  });
+
+  test("serve refuses a package that was changed", async () => {
+    const model = jobOf(finished).status?.model;
+    const file = join(
+      here.home,
+      "store",
+      "models",
+      "default",
+      "job",
+      model?.digest ?? "",
+      "trained_model.joblib",
+    );
+    const whole = readFileSync(file);
+    writeFileSync(file, Buffer.concat([whole, Buffer.from("x")]));
+    const ended = await cli("serve", "job", "--port", "0");
+    writeFileSync(file, whole);
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toMatch(/^autoai: job is not served: trained_model\.joblib was changed/);
   });
 
   test("predict names a column that is missing", async () => {
