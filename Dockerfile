@@ -1,7 +1,7 @@
 # Images of AutoAI. Base images are build arguments, so that they can be mirrored or pinned by digest.
 #   docker build --target operator -t autoai-operator .
 #   docker build --target runner -t autoai-runner .
-# The inference server gets a target of its own with serving.
+#   docker build --target inference-server -t autoai-inference-server .
 ARG NODE_IMAGE=node:24-bookworm-slim
 ARG PYTHON_IMAGE=python:3.13-slim-bookworm
 
@@ -14,6 +14,7 @@ FROM dependencies AS build
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY operator operator
+COPY inference-server inference-server
 RUN npm run build
 
 FROM ${PYTHON_IMAGE} AS runner
@@ -37,3 +38,13 @@ COPY runner runner
 ENV NODE_ENV=production
 USER 65532:65532
 ENTRYPOINT ["node", "dist/operator/cli.js"]
+
+# The front of a ModelDeployment. It holds no model: the worker, in the runner's image beside it, does.
+FROM ${NODE_IMAGE} AS inference-server
+WORKDIR /opt/autoai
+COPY --from=dependencies /src/package.json ./
+COPY --from=dependencies /src/node_modules node_modules
+COPY --from=build /src/dist dist
+ENV NODE_ENV=production
+USER 65532:65532
+ENTRYPOINT ["node", "dist/inference-server/server.js"]
