@@ -67,7 +67,9 @@ def install(errand: dict[str, Any], environments: Path, spool: Path, store: Stor
             tools.make(lock, made)
             outcome["packages"] = packages_of(made)
             tar = spool / "environment.tar"
-            tools.run(["tar", "-c", "-f", str(tar), "-C", str(made), "."], "packed")
+            # By name, and not as ".": who unpacks it may not own the directory into which it goes.
+            names = sorted(entry.name for entry in made.iterdir())
+            tools.run(["tar", "-c", "-f", str(tar), "-C", str(made), "--", *names], "packed")
             store.post(errand["keep"], f"{digest}.tar", tar)
         _keep(errand, store, spool, f"{digest}/lock.txt", lock)
         if "packages" in outcome:

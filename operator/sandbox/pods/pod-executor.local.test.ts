@@ -195,4 +195,16 @@ for path in ("/spool", "/exchange/x", "/sandbox/x", "/environment/x"):
     await expect(finish(lost)).rejects.toMatchObject({ reason: "EnvironmentMissing", stalled: false });
     await expect(finish(lost)).rejects.toMatchObject({ reason: "EnvironmentMissing", stalled: true });
   });
+
+  it("brings an environment by the store where there is no claim", async () => {
+    const made = join(kubelet.home, "claims/default", CLAIM, BARE);
+    const digest = "a".repeat(64);
+    const tar = execFileSync("tar", ["-c", "-C", made, "bin", "lib", "pyvenv.cfg"], { maxBuffer: 2 ** 28 });
+    await minio.store.put(`environments/${digest}.tar`, tar);
+    const unclaimed = executorWith({ environmentsClaim: async () => undefined });
+    const program = "import sys; print(sys.prefix)";
+    const outcome = await finish(script("fetched", program, { environment: digest }), unclaimed);
+    expect(outcome.output.head).toBe("/environment\n");
+    executor = executorWith({});
+  });
 });

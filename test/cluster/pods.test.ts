@@ -1,0 +1,372 @@
+/** The pod executor on a real cluster: what generated code can reach there, and what becomes of a step whatever happens to its pod. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ApiServer } from "../../operator/cluster/kubernetes/api-server.ts";
+import { KubernetesPods } from "../../operator/cluster/kubernetes/pods.ts";
+import type { Execution, Limits, Outcome, SandboxedExecution } from "../../operator/sandbox/executor.ts";
+import { PodExecutor, type PodExecutorOptions } from "../../operator/sandbox/pods/pod-executor.ts";
+import { PodRefusedError } from "../../operator/sandbox/pods/pods.ts";
+import { RUNNER_PATH } from "../../operator/sandbox/pods/settings.ts";
+import { S3Store } from "../../operator/storage/minio.ts";
+
+const NAMESPACE = `podexec-${process.pid}`;
+const CLAIM = "environments";
+const MIB = 1024 ** 2;
+const LIMITS: Limits = { seconds: 60, cpus: 1, memoryBytes: 256 * MIB, diskBytes: 64 * MIB, processes: 20 };
+const bytes = (text: string) => new TextEncoder().encode(text);
+const text = (body: Uint8Array) => new TextDecoder().decode(body);
+
+const STORE = { accessKey: "test-access-key", secretKey: "test-secret-key" };
+const OBJECTS = [
+  {
+    apiVersion: "v1",
+    kind: "Namespace",
+    metadata: { name: NAMESPACE, labels: { "pod-security.kubernetes.io/enforce": "restricted" } },
+  },
+  {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name: CLAIM, namespace: NAMESPACE },
+    spec: { accessModes: ["ReadWriteMany"], resources: { requests: { storage: "5Gi" } } },
+  },
+  {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "store", namespace: NAMESPACE, labels: { app: "store" } },
+    spec: {
+      automountServiceAccountToken: false,
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: 65532,
+        fsGroup: 65532,
+        seccompProfile: { type: "RuntimeDefault" },
+      },
+      containers: [
+        {
+          name: "minio",
+          image: "autoai-minio:dev",
+          imagePullPolicy: "IfNotPresent",
+          args: ["server", "/data"],
+          env: [
+            { name: "MINIO_ROOT_USER", value: STORE.accessKey },
+            { name: "MINIO_ROOT_PASSWORD", value: STORE.secretKey },
+            { name: "HOME", value: "/data" },
+          ],
+          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+          volumeMounts: [{ name: "data", mountPath: "/data" }],
+        },
+      ],
+      volumes: [{ name: "data", emptyDir: {} }],
+    },
+  },
+];
+
+/** As the operator makes them: execution pods reach the store and nothing else. */
+const policies = () => [
+  {
+    apiVersion: "networking.k8s.io/v1",
+    kind: "NetworkPolicy",
+    metadata: { name: "tool-pods", namespace: NAMESPACE },
+    spec: {
+      podSelector: { matchLabels: { "autoai.dev/role": "execution" } },
+      policyTypes: ["Ingress", "Egress"],
+      egress: [
+        {
+          to: [{ podSelector: { matchLabels: { app: "store" } } }],
+          ports: [{ port: 9000, protocol: "TCP" }],
+        },
+      ],
+    },
+  },
+];
+
+const kubeconfig = process.env.KUBECONFIG;
+describe.runIf(kubeconfig !== undefined)("executions in a cluster", () => {
+  const api = kubeconfig === undefined ? undefined : ApiServer.fromEnvironment();
+  const waiting = new Map<string, () => void>();
+  let pods: KubernetesPods;
+  let store: S3Store;
+  let executor: PodExecutor;
+  let base: string;
+  let endpoint: string;
+
+  beforeAll(async () => {
+    if (api === undefined) return;
+    await kubectl(["apply", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items: OBJECTS }));
+    await kubectl(["wait", "-n", NAMESPACE, "--for=condition=Ready", "pod/store", "--timeout=120s"]);
+    const podAddress = await kubectl([
+      "get",
+      "pod",
+      "-n",
+      NAMESPACE,
+      "store",
+      "-o",
+      "jsonpath={.status.podIP}",
+    ]);
+    endpoint = `http://${podAddress}:9000`;
+    store = new S3Store({
+      endpoint,
+      bucket: "autoai",
+      region: "us-east-1",
+      ...STORE,
+      retryAfterMs: Array(50).fill(200),
+    });
+    await store.ensureBucket();
+    pods = new KubernetesPods({
+      api,
+      namespaces: [NAMESPACE],
+      policies,
+      refusal: (reason, message, cause) => new PodRefusedError(reason, message, { cause }),
+      onChange: (view) => executor.podChanged(view),
+    });
+    executor = executorWith({});
+    await pods.start();
+    const installed = await finish(installation("base"));
+    base = installed.environment ?? "";
+  }, 600_000);
+  afterAll(async () => {
+    await executor?.close();
+    await pods?.stop();
+    if (kubeconfig !== undefined) await kubectl(["delete", "namespace", NAMESPACE, "--wait=false"]);
+  });
+
+  function executorWith(more: Partial<PodExecutorOptions>): PodExecutor {
+    return new PodExecutor({
+      pods,
+      store,
+      storeEndpoint: endpoint,
+      settings: { image: "autoai-runner:dev", pullPolicy: "IfNotPresent", runnerPath: RUNNER_PATH },
+      environmentsClaim: async () => CLAIM,
+      ownerReference: () => undefined,
+      onFinished: (owner) => waiting.get(owner)?.(),
+      log: () => undefined,
+      ...more,
+    });
+  }
+
+  async function finish(execution: Execution, by = executor): Promise<Outcome> {
+    for (;;) {
+      const woken = new Promise<void>((resolve) => waiting.set(execution.owner, resolve));
+      const outcome = await by.ensure(execution);
+      if (outcome !== undefined) return outcome;
+      await woken;
+    }
+  }
+
+  function installation(name: string, packages: string[] = []): Execution {
+    return {
+      kind: "Install",
+      name: `install-${name}`,
+      owner: `${NAMESPACE}/${name}`,
+      limits: { ...LIMITS, seconds: 300, memoryBytes: 1024 * MIB, diskBytes: 1024 * MIB },
+      packages,
+      inputs: {},
+      outputs: {},
+      outcomeKey: `outcomes/install-${name}.json`,
+    };
+  }
+
+  function script(name: string, source: string, more: Partial<SandboxedExecution> = {}): SandboxedExecution {
+    return {
+      kind: "Sandboxed",
+      name,
+      owner: `${NAMESPACE}/${name}`,
+      limits: LIMITS,
+      inputs: {},
+      outputs: {},
+      outcomeKey: `outcomes/${name}.json`,
+      command: ["-c", source],
+      environment: base,
+      ...more,
+    };
+  }
+
+  it("runs generated code in the environment of the claim, and brings its results back", async () => {
+    await store.put("inputs/rows.csv", bytes("a,b\n1,2\n3,4\n"));
+    const source = `
+import pandas, sklearn
+frame = pandas.read_csv("data/rows.csv")
+open("out.txt", "w").write(str(frame.b.sum()))
+print(sklearn.__name__, len(frame))
+`;
+    const outcome = await finish(
+      script("first", source, {
+        inputs: { "data/rows.csv": "inputs/rows.csv" },
+        outputs: { "out.txt": "results/out.txt" },
+        snapshotPrefix: "snapshots/",
+      }),
+    );
+    expect(outcome).toMatchObject({ ended: "Completed", exitCode: 0, output: { head: "sklearn 2\n" } });
+    expect(text(await store.get("results/out.txt"))).toBe("6");
+    expect(await store.exists(`snapshots/${outcome.workspace}.tar`)).toBe(true);
+    expect(await pods.listOwned(`${NAMESPACE}/first`)).toEqual([]);
+  });
+
+  it("shows generated code no token, no grant, no name, and no way out but to a store that refuses it", async () => {
+    const source = `
+import glob, os, socket, urllib.request, urllib.error
+print("token", os.path.exists("/var/run/secrets/kubernetes.io/serviceaccount"))
+text = repr(os.environ)
+for path in glob.glob("/proc/[0-9]*/environ"):
+    try: text += open(path).read()
+    except OSError: pass
+print("grant", "X-Amz" in text)
+print("socket", os.listdir("/exchange"))
+def reach(host, port):
+    try:
+        socket.create_connection((host, port), 3).close()
+        return "open"
+    except OSError as error:
+        return type(error).__name__
+print("api", reach("10.96.0.1", 443), reach("API", 6443))
+print("outside", reach("1.1.1.1", 443))
+try: socket.getaddrinfo("kubernetes.default", 443); print("dns yes")
+except OSError: print("dns no")
+try: urllib.request.urlopen("STORE/autoai/inputs/rows.csv", timeout=5); print("store open")
+except urllib.error.HTTPError as error: print("store", error.code)
+for path in ("/x", "/environment/x", "/exchange/x", "/opt/autoai/runner/x", "/sandbox/x"):
+    try: open(path, "w"); print("wrote", path)
+    except OSError: pass
+print("user", os.getuid() >= 1000000, open("/proc/self/status").read().split("CapEff:")[1].split()[0])
+`;
+    const outcome = await finish(
+      script("reach", source.replace("STORE", endpoint).replace("API", await apiAddress())),
+    );
+    expect(outcome.output.head.split("\n")).toEqual([
+      "token False",
+      "grant False",
+      "socket []",
+      expect.stringMatching(/^api (?!open)\w+ (?!open)\w+$/),
+      expect.stringMatching(/^outside (?!open)/),
+      "dns no",
+      "store 403",
+      "user True 0000000000000000",
+      "",
+    ]);
+  });
+
+  it("ends programs that use more than they may, and says of what", async () => {
+    const hungry = await finish(script("hungry", "x = bytearray(150 << 20); y = bytearray(200 << 20)"));
+    expect(hungry.ended).toBe("OutOfMemory");
+    const forks = await finish(
+      script("forks", "import os, time\nfor _ in range(40): os.fork() or time.sleep(60)\ntime.sleep(60)"),
+    );
+    expect(forks.ended).toBe("TooManyProcesses");
+    const full = await finish(script("full", "open('f', 'wb').write(bytes(80 << 20))"));
+    expect(full.ended).toBe("DiskFull");
+    const slow = await finish(
+      script("slow", "import time; time.sleep(60)", { limits: { ...LIMITS, seconds: 1 } }),
+    );
+    expect(slow.ended).toBe("TimedOut");
+    const kernel = await finish(script("kernel", "import os; os.kill(1, 9); print('alive')"));
+    expect(kernel).toMatchObject({ ended: "Completed", output: { head: "alive\n" } });
+  });
+
+  it("runs a step again whose pod was deleted, and once only what an operator before has begun", async () => {
+    const deleted = script("deleted", "import time; time.sleep(3); print('through')");
+    const woken = new Promise<void>((resolve) => waiting.set(deleted.owner, resolve));
+    await executor.ensure(deleted);
+    await kubectl(["wait", "-n", NAMESPACE, "--for=create", "pod/deleted", "--timeout=30s"]);
+    await kubectl(["delete", "pod", "-n", NAMESPACE, "deleted", "--force", "--grace-period=0"]);
+    await woken;
+    await expect(executor.ensure(deleted)).rejects.toMatchObject({ reason: "PodDeleted", stalled: false });
+    expect((await finish(deleted)).output.head).toBe("through\n");
+
+    const restart = script("restart", "import time; time.sleep(2); print(time.monotonic_ns())");
+    const before = executorWith({});
+    await before.ensure(restart);
+    await kubectl(["wait", "-n", NAMESPACE, "--for=create", "pod/restart", "--timeout=30s"]);
+    const uid = await podUid("restart");
+    await before.close();
+    const ended = finish(restart);
+    await expect.poll(() => podUid("restart")).toBe(uid);
+    expect((await ended).ended).toBe("Completed");
+  });
+
+  it("stalls on what no new pod mends, and says what it is", async () => {
+    const missing = executorWith({
+      settings: { image: "autoai-runner:absent", pullPolicy: "Never", runnerPath: RUNNER_PATH },
+    });
+    await expect(finish(script("image", ""), missing)).rejects.toMatchObject({
+      reason: "ErrImageNeverPull",
+      stalled: true,
+    });
+    await missing.cancel(`${NAMESPACE}/image`);
+    const runtime = executorWith({ runtimeClassName: () => "absent" });
+    await expect(finish(script("runtime", ""), runtime)).rejects.toMatchObject({
+      reason: "RuntimeClassNotFound",
+      stalled: true,
+    });
+    await kubectl(
+      ["apply", "-f", "-"],
+      JSON.stringify({
+        apiVersion: "v1",
+        kind: "ResourceQuota",
+        metadata: { name: "none", namespace: NAMESPACE },
+        spec: { hard: { "requests.cpu": "1m" } },
+      }),
+    );
+    const over = script("quota", "print('room')");
+    await expect
+      .poll(() => finish(over).catch((error) => error.reason), { timeout: 30_000 })
+      .toBe("QuotaExceeded");
+    await kubectl(["delete", "resourcequota", "-n", NAMESPACE, "none"]);
+    await expect
+      .poll(
+        () =>
+          finish(over).then(
+            ({ output }) => output.head,
+            () => undefined,
+          ),
+        { timeout: 60_000 },
+      )
+      .toBe("room\n");
+  });
+
+  it("cancels: nothing is left of the pod", async () => {
+    const long = script("long", "import time; time.sleep(1000)");
+    await executor.ensure(long);
+    await kubectl(["wait", "-n", NAMESPACE, "--for=create", "pod/long", "--timeout=30s"]);
+    await executor.cancel(long.owner);
+    expect(await podUid("long")).toBe("");
+  });
+
+  it("installs nothing the second time, on the claim and in the store", async () => {
+    const first = await finish(installation("again"));
+    expect(first.environment).toBe(base);
+    expect(first.packages?.map(({ name }) => name)).toContain("scikit-learn");
+    const unclaimed = executorWith({ environmentsClaim: async () => undefined });
+    expect((await finish(installation("store"), unclaimed)).environment).toBe(base);
+    const known = await finish(installation("store-again"), unclaimed);
+    expect(known).toMatchObject({ environment: base, packages: first.packages });
+    expect(known.seconds).toBeLessThan(first.seconds + 60);
+    const source = "import sklearn; print(sklearn.__name__)";
+    expect((await finish(script("fetched", source), unclaimed)).output.head).toBe("sklearn\n");
+  });
+});
+
+async function apiAddress(): Promise<string> {
+  return new URL(
+    await kubectl(["config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}"]),
+  ).hostname;
+}
+
+function podUid(name: string): Promise<string> {
+  return kubectl([
+    "get",
+    "pod",
+    "-n",
+    NAMESPACE,
+    name,
+    "--ignore-not-found",
+    "-o",
+    "jsonpath={.metadata.uid}",
+  ]);
+}
+
+async function kubectl(args: string[], input = ""): Promise<string> {
+  const running = promisify(execFile)("kubectl", args);
+  running.child.stdin?.end(input);
+  return (await running).stdout;
+}
