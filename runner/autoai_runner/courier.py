@@ -128,7 +128,7 @@ def unpack_environment(store: Store, url: str | None, directory: Path) -> None:
     def take(content: Iterator[bytes]) -> None:
         for left in directory.iterdir():
             shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
-        arguments = ["tar", "-x", "--no-same-owner", "-f", "-", "-C", str(directory)]
+        arguments = ["tar", "-x", "--no-same-owner", "--no-overwrite-dir", "-f", "-", "-C", str(directory)]
         tar = subprocess.Popen(arguments, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
         assert tar.stdin is not None and tar.stderr is not None
         try:
