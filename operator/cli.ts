@@ -15,6 +15,17 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
     "folder of the embedded runs (default: $AUTOAI_HOME or ~/.autoai)",
   ] as const;
 
+  const operatorNamespace = [
+    "--operator-namespace <namespace>",
+    "where the operator is installed",
+    "autoai",
+  ] as const;
+  const operatorService = ["--operator-service <name>", "Service of the operator", "autoai"] as const;
+  const serviceAccount = [
+    "--service-account <name>",
+    "read as this ServiceAccount of the job's namespace: needed where your kubeconfig has a client certificate",
+  ] as const;
+
   program
     .command("run")
     .description("train the jobs of a manifest; run again after an interruption, it goes on where it was")
@@ -51,12 +62,32 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
     });
   program
     .command("inspect")
-    .description("show a job's journal as a readable transcript")
+    .description("show a job's journal as a readable transcript; with -n, that of a job in the cluster")
     .argument("<job>")
     .option(...home)
+    .option("-n, --namespace <namespace>", "the job is in this namespace of the cluster (kubeconfig)")
     .option("--json", "print the journal's entries, one JSON object a line")
+    .option(...operatorNamespace)
+    .option(...operatorService)
+    .option(...serviceAccount)
     .action(async (job, options) => {
-      code = await (await import("./cli/inspect.ts")).inspect(job, options, env);
+      code =
+        options.namespace === undefined
+          ? await (await import("./cli/inspect.ts")).inspect(job, options, env)
+          : await (await import("./cli/logs.ts")).logs(job, options);
+    });
+  program
+    .command("logs")
+    .description("show what a job in the cluster did; -f follows it until it is over")
+    .argument("<job>")
+    .requiredOption("-n, --namespace <namespace>", "namespace of the job")
+    .option("-f, --follow", "go on until the job is over; exit code 0 READY, 1 ERROR")
+    .option("--json", "print the journal's entries, one JSON object a line")
+    .option(...operatorNamespace)
+    .option(...operatorService)
+    .option(...serviceAccount)
+    .action(async (job, options) => {
+      code = await (await import("./cli/logs.ts")).logs(job, options);
     });
   program
     .command("predict")

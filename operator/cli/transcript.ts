@@ -8,9 +8,17 @@ import { duration } from "./progress.ts";
 const MAX_BLOCK_LINES = 400;
 
 export function transcript(job: TrainingJob, entries: readonly JournalEntry[]): string {
-  const head = `TrainingJob ${job.metadata.namespace}/${job.metadata.name}: ${job.status?.state ?? "not begun"}, target ${job.spec.target}`;
-  const parts = entries.map((entry) => `[${duration(entry.elapsedSeconds)}] ${entryText(entry)}`);
-  return clean(`${[head, ...parts].join("\n\n")}\n`);
+  return `${[transcriptHead(job), ...entries.map(transcriptEntry)].join("\n\n")}\n`;
+}
+
+export function transcriptHead({ metadata, spec, status }: TrainingJob): string {
+  return clean(
+    `TrainingJob ${metadata.namespace}/${metadata.name}: ${status?.state ?? "not begun"}, target ${spec.target}`,
+  );
+}
+
+export function transcriptEntry(entry: JournalEntry): string {
+  return clean(`[${duration(entry.elapsedSeconds)}] ${entryText(entry)}`);
 }
 
 function entryText(entry: JournalEntry): string {
