@@ -8,6 +8,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterAll } from "vitest";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -38,6 +39,11 @@ export type Cluster = {
   get<T = Manifest>(kind: string, namespace: string, name: string): Promise<T | undefined>;
   /** A new namespace under Pod Security `restricted`, gone when the file's tests are done. */
   namespace(prefix: string, labels?: Readonly<Record<string, string>>): Promise<string>;
+  /**
+   * Installs the chart as `make cluster` does, with an operator for all namespaces, and waits until it is ready; or sees to
+   * it that no such operator runs, for tests that run one of their own.
+   */
+  operator(wanted: "running" | "absent"): Promise<void>;
   /** A program in a pod's container. */
   exec(namespace: string, pod: string, ...command: string[]): Promise<Answer>;
 };
@@ -127,15 +133,17 @@ export function withCluster(): Cluster {
 
   const exec = (pod_namespace: string, pod: string, ...command: string[]) =>
     run(["exec", "-n", pod_namespace, pod, "--", ...command]);
-  return {
-    kubeconfig,
-    context,
-    own: kubeconfig === ownKubeconfig,
-    kubectl,
-    run,
-    apply,
-    get,
-    namespace,
-    exec,
+  const operator = async (wanted: "running" | "absent") => {
+    if (wanted === "running") {
+      const env = { ...process.env, ...(kubeconfig === undefined ? {} : { KUBECONFIG: kubeconfig }) };
+      await promisify(execFile)(join(here, "install"), { env });
+      return;
+    }
+    const labels = "app.kubernetes.io/name=autoai,app.kubernetes.io/component=operator";
+    const release = ["--namespace", "autoai-system", "--selector", labels];
+    await kubectl("scale", "deployment", ...release, "--replicas=0");
+    await kubectl("wait", "pod", ...release, "--for=delete", "--timeout=120s");
   };
+  const own = kubeconfig === ownKubeconfig;
+  return { kubeconfig, context, own, kubectl, run, apply, get, namespace, operator, exec };
 }
