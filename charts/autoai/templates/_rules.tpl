@@ -42,6 +42,6 @@
   verbs: [create]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  resourceNames: [autoai-operator]
-  verbs: [get, update]
+  resourceNames: [{{ include "autoai.fullname" . }}]
+  verbs: [get, update, patch]
 {{- end }}
