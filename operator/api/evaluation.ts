@@ -33,7 +33,7 @@ export const Evaluation = withRules(
       .enum(["Random", "Time", "Group"])
       .default("Random")
       .describe(
-        "How rows are divided: at random (stratified by class), by time (the latest rows are the final ones), or by group (no group on two sides).",
+        "How rows are divided: at random (stratified by class), by time (the latest rows are the final ones), or by group (no group on two sides; standard errors are then drawn by group). By time there is one holdout and never folds, which would train on the future.",
       ),
     column: text(1, 256)
       .optional()

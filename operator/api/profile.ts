@@ -85,6 +85,8 @@ export const ScoreResult = z.strictObject({
   /** Bootstrap standard error of `score`. */
   standardError: z.number(),
   rows: z.int(),
+  /** Split Group: the groups of these rows. Whole groups were drawn for the standard errors; absent, rows were. */
+  groups: z.int().optional(),
   /** Every metric that fits the task, by name. */
   all: z.record(z.string(), z.number()),
   /** Cross-validation: the same metric on the rows whose labels the agent could, and could not, see. */

@@ -279,3 +279,31 @@ describe("a job in which nothing but the prior baseline was verified", () => {
     expect(text).toContain("the model finds 0 (0 %). It calls no row Yes.");
   });
 });
+
+describe("with split Group", () => {
+  const spec = { evaluation: { split: "Group", column: "Region" } };
+  const grouped = (groups: number | undefined): ReportInput => {
+    const input = reportInput({ spec });
+    return {
+      ...input,
+      entries: input.entries.map((entry) =>
+        entry.type === "ModelPublished" && groups !== undefined
+          ? { ...entry, final: { ...entry.final, groups } }
+          : entry,
+      ),
+    };
+  };
+
+  test("says of how many groups the errors are drawn, and when these are few", async () => {
+    expect(words(await renderReport(grouped(40)))).toContain(
+      "standard errors by bootstrap, for which whole groups are drawn: 40 groups are among the final rows.",
+    );
+    expect(words(await renderReport(grouped(5)))).toContain(
+      "5 groups are among the final rows, so few that the errors are rough.",
+    );
+  });
+
+  test("says when the errors are too small, for there was one group to draw from", async () => {
+    expect(words(await renderReport(grouped(undefined)))).toContain("the errors are larger than shown");
+  });
+});

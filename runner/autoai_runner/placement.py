@@ -25,6 +25,11 @@ from .refusal import Refusal
 from .target import MIN_ROWS, Target, quote, require_column
 
 CROSS_VALIDATION_ROWS = 10_000
+TIME_MEANS_HOLDOUT = (
+    "with split Time there is no cross-validation, since folds would train on the future: candidates are "
+    "compared on the selection rows, which are later than all train rows; where these are few, so is what "
+    "small gains say"
+)
 
 
 def check_split_column(by: str, column: str | None, target: str, columns: list[str]) -> None:
@@ -169,13 +174,8 @@ def choose_folds(evaluation: dict[str, Any], by: str, development: int) -> tuple
     """Number of folds, 0 for Holdout."""
     method, folds = evaluation.get("method", "Auto"), int(evaluation.get("folds", 5))
     if by == "Time":
-        told = warning(
-            "TimeMeansHoldout",
-            "evaluation.method CrossValidation is not used with split Time, because folds would train on "
-            "the future: "
-            "candidates are compared on the selection rows, which are later than all train rows",
-        )
-        return 0, [told] if method == "CrossValidation" else []
+        unheeded = method == "CrossValidation" or (method == "Auto" and development <= CROSS_VALIDATION_ROWS)
+        return 0, [warning("TimeMeansHoldout", TIME_MEANS_HOLDOUT)] if unheeded else []
     if method == "Auto":
         method = "CrossValidation" if development <= CROSS_VALIDATION_ROWS else "Holdout"
     return (folds if method == "CrossValidation" else 0), []

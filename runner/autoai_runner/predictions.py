@@ -31,6 +31,8 @@ class Scored:
     predicted: Floats | Ints
     probabilities: Floats | None
     """One column a class, rows add up to 1. None where the model gives none, or none that are usable."""
+    groups: Ints | None = None
+    """Whose errors go together: a number for each row. None: every row stands for itself."""
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -38,33 +40,56 @@ class Scored:
     def take(self, rows: Ints | npt.NDArray[np.bool_]) -> Scored:
         """Some of the rows."""
         probabilities = None if self.probabilities is None else self.probabilities[rows]
-        return Scored(self.truth[rows], self.predicted[rows], probabilities)
+        groups = None if self.groups is None else self.groups[rows]
+        return Scored(self.truth[rows], self.predicted[rows], probabilities, groups)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of some rows, and their groups where the rows were split by group."""
+
+    texts: Sequence[str]
+    groups: Ints | None = None
+
+    def take(self, rows: Sequence[int], times: int = 1) -> Labels:
+        """Some of the rows, as many times over."""
+        groups = None if self.groups is None else np.tile(self.groups[np.asarray(rows)], times)
+        return Labels([self.texts[row] for row in rows] * times, groups)
+
+
+def read_labels(path: Path) -> Labels:
+    """`*.labels.csv` as `split` wrote it."""
+    table = read_table(path)
+    groups = np.array(table["group"], dtype=np.int64) if "group" in table else None
+    return Labels(table["label"], groups)
 
 
 def pool(parts: Sequence[Scored]) -> Scored:
     """Rows of several folds as one."""
     probabilities = [part.probabilities for part in parts]
     known = [p for p in probabilities if p is not None]
+    groups = [part.groups for part in parts if part.groups is not None]
     return Scored(
         np.concatenate([part.truth for part in parts]),
         np.concatenate([part.predicted for part in parts]),
         np.concatenate(known) if len(known) == len(parts) else None,
+        np.concatenate(groups) if len(groups) == len(parts) else None,
     )
 
 
 def read_scored(
-    labels: Path | Sequence[str],
+    labels: Labels,
     predictions: Path,
     task: str,
     classes: Sequence[str],
     *,
     probabilities: bool,
 ) -> Scored:
-    """Labels, or the file of them, with a file of predictions.
+    """Labels with a file of predictions for them.
 
     `probabilities`: they are needed, so what is wrong with them is refused and not left out.
     """
-    texts = read_column(labels, "label") if isinstance(labels, Path) else labels
+    texts = labels.texts
     table = read_table(predictions)
     if "prediction" not in table:
         raise _refusal("MissingColumn", f"the file has no column 'prediction', it has {some(table)}")
@@ -75,7 +100,7 @@ def read_scored(
             f"there are {len(predicted)} predictions for {len(texts)} rows: predict each row once",
         )
     if task == "Regression":
-        return Scored(numbers(texts, "label"), numbers(predicted, "prediction"), None)
+        return Scored(numbers(texts, "label"), numbers(predicted, "prediction"), None, labels.groups)
     index = {name: code for code, name in enumerate(classes)}
     truth = np.array([index[canonical(text)] for text in texts], dtype=np.int64)
     known = {text: match(text, classes) for text in dict.fromkeys(predicted)}
@@ -99,7 +124,7 @@ def read_scored(
             "the metric needs class probabilities and the model gives none: it must have predict_proba() "
             "and classes_",
         )
-    return Scored(truth, np.array([codes[text] for text in predicted], dtype=np.int64), found)
+    return Scored(truth, np.array([codes[text] for text in predicted], dtype=np.int64), found, labels.groups)
 
 
 def read_probabilities(

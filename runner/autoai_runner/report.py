@@ -14,7 +14,7 @@ import numpy as np
 from sklearn import metrics as sk
 
 from .metrics import TASK_METRICS, Draws, compute, gain
-from .predictions import PROBABILITY_METRICS, Floats, Ints, Scored, pool, read_column, read_scored
+from .predictions import PROBABILITY_METRICS, Floats, Ints, Scored, pool, read_labels, read_scored
 from .refusal import Refusal, one_line
 
 CURVE_POINTS = 200
@@ -32,7 +32,13 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     seed = int(request.get("seed", 0))
     data = pool(
         [
-            read_scored(Path(pair["labels"]), Path(pair["predictions"]), task, classes, probabilities=False)
+            read_scored(
+                read_labels(Path(pair["labels"])),
+                Path(pair["predictions"]),
+                task,
+                classes,
+                probabilities=False,
+            )
             for pair in request["pairs"]
         ]
     )
@@ -55,7 +61,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 def metrics_with_errors(task: str, data: Scored, classes: int, seed: int) -> dict[str, dict[str, float]]:
     """Every metric that is defined, with its bootstrap standard error."""
     found = {}
-    draws = Draws.of(len(data), classes, seed)
+    draws = Draws.of(len(data), classes, seed, groups=data.groups)
     for metric in TASK_METRICS[task]:
         value = compute(metric, data, classes)
         if math.isfinite(value):
@@ -175,13 +181,14 @@ def importance(
     """
     index = request["index"]
     rows, columns, repeats = index["rows"], index["columns"], int(index["repeats"])
-    labels = read_column(Path(request["labels"]), "label")
-    sampled = [labels[row] for row in rows]
+    labels = read_labels(Path(request["labels"]))
     blocks = 1 + len(columns) * repeats
     needed = metric in PROBABILITY_METRICS
-    data = read_scored(sampled * blocks, Path(request["predictions"]), task, classes, probabilities=needed)
+    data = read_scored(
+        labels.take(rows, blocks), Path(request["predictions"]), task, classes, probabilities=needed
+    )
     parts = [data.take(np.arange(i * len(rows), (i + 1) * len(rows))) for i in range(blocks)]
-    draws = Draws.of(len(rows), len(classes), seed)
+    draws = Draws.of(len(rows), len(classes), seed, groups=parts[0].groups)
     base, base_draws = compute(metric, parts[0], len(classes)), draws.values(metric, parts[0], len(classes))
     if not math.isfinite(base):
         raise Refusal("ScoreUndefined", f"{metric} is not defined for the {len(rows)} rows of the sample")

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .metrics import TASK_METRICS, Draws, compute, gain
-from .predictions import PROBABILITY_METRICS, Scored, pool, read_column, read_scored
+from .predictions import PROBABILITY_METRICS, Scored, pool, read_column, read_labels, read_scored
 from .refusal import Refusal
 from .target import quote
 
@@ -48,7 +48,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
             if found["memorised"]:
                 data = data.take(~seen)
                 others = [(name, other.take(~seen)) for name, other in others]
-    draws = Draws.of(len(data), len(classes), seed)
+    draws = Draws.of(len(data), len(classes), seed, groups=data.groups)
     score = compute(metric, data, len(classes))
     values = draws.values(metric, data, len(classes))
     error = draws.spread(values)
@@ -64,6 +64,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "score": score,
         "standardError": error,
         "rows": len(data),
+        **({} if draws.groups is None else {"groups": draws.of_groups}),
         "all": every_metric(task, data, len(classes)),
         "versus": versus,
     }
@@ -82,7 +83,7 @@ def read_pairs(
     needed = metric in PROBABILITY_METRICS
     return pool(
         [
-            read_scored(Path(pair["labels"]), Path(file), task, classes, probabilities=needed)
+            read_scored(read_labels(Path(pair["labels"])), Path(file), task, classes, probabilities=needed)
             for pair, file in zip(pairs, predictions, strict=True)
         ]
     )
@@ -108,7 +109,7 @@ def memorisation(
         return None
     scores, errors = [], []
     for stream, part in enumerate(parts, start=1):
-        draws = Draws.of(len(part), classes, seed, stream)
+        draws = Draws.of(len(part), classes, seed, stream, groups=part.groups)
         scores.append(compute(metric, part, classes))
         errors.append(draws.spread(draws.values(metric, part, classes)))
     if not all(math.isfinite(value) for value in [*scores, *errors]):

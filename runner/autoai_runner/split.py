@@ -87,7 +87,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     warnings += probes.probe(columns, types, name, target, units, by, final_rows)
     directory = Path(request["outputs"])
     directory.mkdir(parents=True, exist_ok=True)
-    writer = Writer(directory, rows, target)
+    writer = Writer(directory, rows, target, together if by == "Group" else None)
     writer.whole("train.csv", train_rows)
     writer.whole("development.csv", development)
     writer.whole("all.csv", order)
@@ -121,11 +121,13 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 class Writer:
     """Writes the split files and remembers their digests. Rows are positions among the target's rows."""
 
-    def __init__(self, directory: Path, rows: Rows, target: Target) -> None:
+    def __init__(self, directory: Path, rows: Rows, target: Target, groups: Ints | None) -> None:
+        """`groups`: the group of each row, which goes with its label to whoever scores."""
         self.digests: dict[str, str] = {}
         self._directory = directory
         self._rows = rows
         self._target = target
+        self._groups = groups
 
     def whole(self, name: str, positions: Ints) -> None:
         """Every column."""
@@ -135,7 +137,13 @@ class Writer:
         """Features and labels in two files."""
         file = f"{name}.features.csv"
         self.digests[file] = write(self._directory / file, self._rows.features(self._target.rows[positions]))
-        self.table(f"{name}.labels.csv", ["label"], [[self._target.texts[i]] for i in positions.tolist()])
+        labels = [[self._target.texts[i]] for i in positions.tolist()]
+        if self._groups is None:
+            self.table(f"{name}.labels.csv", ["label"], labels)
+            return
+        groups = self._groups[positions].tolist()
+        rows = [[*label, str(group)] for label, group in zip(labels, groups, strict=True)]
+        self.table(f"{name}.labels.csv", ["label", "group"], rows)
 
     def table(self, name: str, header: list[str], rows: list[list[str]]) -> None:
         """A file of its own."""

@@ -157,3 +157,18 @@ def test_the_same_seed_permutes_alike(tmp_path: Path) -> None:
     first = (tmp_path / "permuted.csv").read_bytes()
     permuted(tmp_path, 3)
     assert (tmp_path / "permuted.csv").read_bytes() == first
+
+
+def test_errors_of_grouped_rows_are_drawn_by_group(tmp_path: Path) -> None:
+    """Rows of a group say the same: there are as many opinions as groups."""
+    _, _, pair = files(tmp_path, ["no", "yes"], 50)
+    few = run("BinaryClassification", "Accuracy", ["no", "yes"], [pair])["metrics"]["Accuracy"]
+    for name in ("labels", "p"):
+        frame = pd.read_csv(tmp_path / f"{name}.csv")
+        frame = frame.loc[frame.index.repeat(20)]
+        if name == "labels":
+            frame["group"] = np.arange(1000) // 20
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    many = run("BinaryClassification", "Accuracy", ["no", "yes"], [pair])["metrics"]["Accuracy"]
+    assert many["value"] == few["value"]
+    assert many["standardError"] == pytest.approx(few["standardError"], rel=0.15)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import example as explicitly
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
@@ -126,6 +127,7 @@ def test_every_regression_metric_is_scikit_learns(tmp_path: Path) -> None:
     ),
     st.sampled_from([2, 3]),
 )
+@explicitly([(int(digit), 0, 1, 1) for digit in "111101001110111"], 2)
 def test_the_weighted_form_with_counts_equals_the_metric_on_repeated_rows(
     rows: list[tuple[int, int, int, int]], classes: int
 ) -> None:
@@ -340,3 +342,60 @@ def test_a_metric_of_another_task_is_refused(tmp_path: Path) -> None:
     pair = files(tmp_path, ["1", "2"], ["1", "2"])
     with pytest.raises(Refusal, match="choose Rmse, Mae, R2"):
         run("Regression", "RocAuc", [], [pair])
+
+
+def grouped(tmp_path: Path, groups: list[int], right: list[bool], **more: Any) -> dict[str, Any]:
+    """Accuracy where each row is predicted right or wrong as told; labels come with the rows' groups."""
+    labels = [BINARY[row % 2] for row in range(len(groups))]
+    said = [
+        label if good else BINARY[1 - BINARY.index(label)] for label, good in zip(labels, right, strict=True)
+    ]
+    pair = files(tmp_path, labels, said)
+    rows = [f"{label},{group}" for label, group in zip(labels, groups, strict=True)]
+    Path(pair["labels"]).write_text("\n".join(["label,group", *rows]) + "\n")
+    return run("BinaryClassification", "Accuracy", BINARY, [pair], **more)
+
+
+def test_the_error_of_grouped_rows_is_that_of_as_many_rows_as_there_are_groups(tmp_path: Path) -> None:
+    """Forty groups of 25 rows that are right or wrong together tell as much as forty rows."""
+    groups = [row // 25 for row in range(1000)]
+    right = [group % 4 > 0 for group in groups]
+    found = grouped(tmp_path, groups, right)
+    assert (found["score"], found["rows"], found["groups"]) == (0.75, 1000, 40)
+    assert found["standardError"] == pytest.approx(np.sqrt(0.75 * 0.25 / 40), rel=0.15)
+    alone = grouped(tmp_path, list(range(1000)), right)
+    assert alone["standardError"] == pytest.approx(np.sqrt(0.75 * 0.25 / 1000), rel=0.15)
+
+
+def test_few_groups_are_as_uncertain_as_they_are(tmp_path: Path) -> None:
+    """The deviation of four values, and not the smaller one of a sample drawn from them."""
+    groups = [row // 10 for row in range(40)]
+    found = grouped(tmp_path, groups, [group % 2 > 0 for group in groups])
+    assert found["standardError"] == pytest.approx(np.sqrt(0.25 / 4 * 4 / 3), rel=0.15)
+
+
+def test_one_group_is_no_sample_of_groups(tmp_path: Path) -> None:
+    found = grouped(tmp_path, [3] * 100, [row % 4 > 0 for row in range(100)])
+    assert "groups" not in found and found["standardError"] > 0.02
+
+
+def test_the_gain_over_earlier_predictions_is_drawn_by_group_too(tmp_path: Path) -> None:
+    groups = [row // 25 for row in range(1000)]
+    labels = [BINARY[row % 2] for row in range(1000)]
+    (tmp_path / "other.csv").write_text("\n".join(["prediction", *labels]) + "\n")
+    versus = [{"name": "other", "predictions": [str(tmp_path / "other.csv")]}]
+    found = grouped(tmp_path, groups, [group % 4 > 0 for group in groups], versus=versus)
+    assert found["versus"][0]["gain"] == -0.25
+    assert found["versus"][0]["standardError"] == pytest.approx(np.sqrt(0.75 * 0.25 / 40), rel=0.15)
+
+
+@pytest.mark.parametrize(("size", "count"), [(10, 20_000), (5000, 40)])
+def test_the_error_of_very_many_grouped_rows_is_of_their_groups(size: int, count: int) -> None:
+    """Beyond the bound some groups are drawn from, or some rows of each."""
+    groups = np.arange(size * count) // size
+    wrong = (groups % 4 == 0).astype(np.int64)
+    data = Scored(np.zeros_like(groups), wrong, None, groups)
+    draws = Draws.of(len(data), 2, 0, groups=groups)
+    assert len(draws.rows) <= 60_000 and draws.of_groups == count
+    error = draws.spread(draws.values("Accuracy", data, 2))
+    assert error == pytest.approx(np.sqrt(0.75 * 0.25 / count), rel=0.2)

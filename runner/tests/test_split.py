@@ -234,6 +234,19 @@ def test_time_splits_train_on_the_past_and_keep_one_moment_together(tmp_path: Pa
     assert 0.15 < len(final) / 300 < 0.25
 
 
+@pytest.mark.parametrize(
+    ("rows", "method", "warned"),
+    [(200, "Auto", True), (200, "CrossValidation", True), (200, "Holdout", False), (13_000, "Auto", False)],
+)
+def test_a_time_split_says_that_there_are_no_folds_where_one_would_expect_them(
+    tmp_path: Path, rows: int, method: str, warned: bool
+) -> None:
+    cells = [[str(i), str(i * 7 % 100), "no" if i % 3 else "yes"] for i in range(rows)]
+    result = run(tmp_path, cells, ["t", "x", "y"], split="Time", column="t", method=method)
+    assert (result["method"], result["folds"]) == ("Holdout", 0)
+    assert ("TimeMeansHoldout" in [w["code"] for w in result["warnings"]]) == warned
+
+
 def test_times_are_ordered_as_numbers_and_not_as_text(tmp_path: Path) -> None:
     rows = [[str(i), f"{i * 7 % 100}.5", "no" if i % 3 else "yes"] for i in range(1, 101)]
     run(tmp_path, rows, ["t", "x", "y"], split="Time", column="t")
@@ -403,3 +416,18 @@ def test_probe_rows_hold_what_training_did_not_show(tmp_path: Path) -> None:
     assert probe.isna().all(axis=1).sum() == 1
     assert not set(probe["b"].dropna()) <= {"red", "blue, or so"}
     assert all(probe[column].isna().sum() > 1 for column in probe)
+
+
+def test_labels_come_with_the_group_that_their_row_was_split_by(tmp_path: Path) -> None:
+    rows = [[f"g{i % 12}", str(i), "no" if i % 3 else "yes"] for i in range(240)]
+    result = run(tmp_path, rows, ["g", "x", "y"], types={"g": "Category"}, split="Group", column="g")
+    number: dict[str, str] = {}
+    names = ["selection", "final", *(f"fold-{k}" for k in range(result["folds"]))]
+    for name in names:
+        header, *labels = read(tmp_path, f"{name}.labels.csv")
+        assert header == ["label", "group"]
+        for features, (_, group) in zip(read(tmp_path, f"{name}.features.csv")[1:], labels, strict=True):
+            assert number.setdefault(features[0], group) == group
+    assert len(set(number.values())) == len(number) == 12
+    run(tmp_path, rows, ["g", "x", "y"], types={"g": "Category"})
+    assert read(tmp_path, "final.labels.csv")[0] == ["label"]

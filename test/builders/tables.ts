@@ -45,3 +45,40 @@ export function linear(rows: number, seed = 11): string {
     }),
   );
 }
+
+/**
+ * Two columns decide, and what they mean for the answer moves on with the days: yesterday tells more of today than last
+ * year does. Rows are shuffled, and several are of one day.
+ */
+export function overTime(rows: number, seed = 13): string {
+  const random = randomness(seed);
+  const days = Math.ceil(rows / 4);
+  const made = Array.from({ length: rows }, () => {
+    const day = Math.floor(random() * days);
+    const [a, b] = [random() * 10 - 5, random() * 10 - 5];
+    const sum = a * (1 - day / days) + b + (random() - 0.5) * 4;
+    const date = new Date(Date.UTC(2024, 0, 1 + day)).toISOString().slice(0, 10);
+    return [date, a.toFixed(3), b.toFixed(3), sum > 0 ? "yes" : "no"];
+  });
+  return csv(["day", "a", "b", "answer"], made);
+}
+
+/**
+ * Rows of a group have much in common that no other group has: its level, which adds to the answer, and a mark by which
+ * the group can be told, so that whoever has the group on both sides knows the answer by heart.
+ */
+export function inGroups(rows: number, groups: number, seed = 17): string {
+  const random = randomness(seed);
+  const known = Array.from({ length: groups }, () => ({ level: random() * 20 - 10, mark: random() * 100 }));
+  const made = Array.from({ length: rows }, (_, row) => {
+    const { level, mark } = known[row % groups] as { level: number; mark: number };
+    const a = random() * 10 - 5;
+    return [
+      `g${row % groups}`,
+      a.toFixed(3),
+      (mark + random() / 100).toFixed(4),
+      (a + level + random()).toFixed(3),
+    ];
+  });
+  return csv(["family", "a", "mark", "answer"], made);
+}

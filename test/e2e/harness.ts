@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { JournalEntry } from "../../operator/api/journal.ts";
 import { TrainingJob } from "../../operator/api/trainingjob.ts";
 
 export const ROOT = join(import.meta.dirname, "..", "..");
@@ -140,6 +141,22 @@ export function jobOf({ stdout, stderr, code }: Ended): TrainingJob {
       cause: error,
     });
   }
+}
+
+/** The journal of a job, as `autoai inspect` gives it. */
+export async function journalOf(here: Place, job: string): Promise<JournalEntry[]> {
+  const { stdout } = await autoai(["inspect", job, "--json", "--home", here.home]);
+  return stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JournalEntry.parse(JSON.parse(line)));
+}
+
+/** What the tool of this name answered, in order, as JSON. */
+export function answers(entries: readonly JournalEntry[], tool: string): string[] {
+  return entries.flatMap((entry) =>
+    entry.type === "ToolFinished" && entry.name === tool ? [JSON.stringify(entry.response)] : [],
+  );
 }
 
 /** The files below a folder that hold the text, environments left out: those are wheels from the index. */

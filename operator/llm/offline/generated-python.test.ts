@@ -1,22 +1,24 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { METRICS, Metric, Task } from "../../api/metrics.ts";
-import { ColumnType } from "../../api/profile.ts";
+import { type ColumnProfile, ColumnType } from "../../api/profile.ts";
 import { pythonString, quotedComment } from "./python/literals.ts";
-import { type BriefingParts, column, converse, PLENTY, SAVED, searched } from "./testing.ts";
+import { type BriefingParts, column, converse, number, PLENTY, SAVED, searched, written } from "./testing.ts";
 
 const python =
   process.env.AUTOAI_PYTHON ?? join(dirname(fileURLToPath(import.meta.url)), "../../../.venv/bin/python");
 
 /** Runs Python on JSON, and reads JSON back. */
-function inPython(program: string, input: unknown): unknown {
+function inPython(program: string, input: unknown, files: Readonly<Record<string, string>> = {}): unknown {
   const folder = mkdtempSync(join(tmpdir(), "offline-"));
   try {
+    mkdirSync(join(folder, "data"));
+    for (const [path, text] of Object.entries(files)) writeFileSync(join(folder, path), text);
     writeFileSync(join(folder, "input.json"), JSON.stringify(input));
     execFileSync(python, ["-c", program], { cwd: folder });
     return JSON.parse(readFileSync(join(folder, "output.json"), "utf8"));
@@ -169,5 +171,73 @@ json.dump([seen(file) for file in files], open("output.json", "w"))`,
       expect(outcome.evil).toBe(false);
       if (file.path === "features.py") expect(outcome.target).toBe(file.target);
     }
+  });
+});
+
+describe("the splits by which the author compares models", () => {
+  /** The cells of the column on both sides of each split. */
+  async function splitBy(
+    kind: "Time" | "Group",
+    column_: ColumnProfile,
+    cells: readonly (string | number)[],
+    parts: BriefingParts = {},
+  ): Promise<{ known: (string | number)[]; unseen: (string | number)[] }[]> {
+    const replies = await converse(
+      { save_model_settings: [SAVED], execute_python_file: [searched(0.9)] },
+      { rows: 500, columns: [column_, number("a")], splitBy: { kind, column: column_.name }, ...parts },
+    );
+    const files = Object.fromEntries(
+      ["features.py", "models.py", "trials.py"].map((file) => [
+        file,
+        replies.map((reply) => written(reply, file)).find((text) => text !== "") ?? "",
+      ]),
+    );
+    const rows = cells.map((cell, row) => `${cell},${(row * 7) % 10},${row % 3 === 0 ? "yes" : "no"}`);
+    const program = `import json, trials
+import pandas as pd
+cells = pd.read_csv("data/train.csv")["${column_.name}"]
+splits = [{"known": cells.iloc[known].tolist(), "unseen": cells.iloc[unseen].tolist()} for known, unseen in trials.load()[2]]
+json.dump(json.loads(pd.Series(splits).to_json(orient="values")), open("output.json", "w"))`;
+    return inPython(`import sys\nsys.path.insert(0, ".")\n${program}`, null, {
+      ...files,
+      "data/train.csv": `${column_.name},a,y\n${rows.join("\n")}\n`,
+    }) as { known: (string | number)[]; unseen: (string | number)[] }[];
+  }
+
+  it.each([
+    ["dates", column("t", "Date"), (n: number) => `2024-01-${String(n + 1).padStart(2, "0")}`],
+    ["numbers, as numbers", number("t"), (n: number) => n + 1],
+  ])("learn from the past and are asked of the future, a moment on one side: %s", async (_, profile, at) => {
+    const moments = Array.from({ length: 120 }, (__, row) => at((row * 11) % 28));
+    const splits = await splitBy("Time", profile, moments);
+    expect(splits.length).toBeGreaterThan(1);
+    const order = Array.from({ length: 28 }, (__, n) => at(n));
+    for (const { known, unseen } of splits) {
+      const [latest, earliest] = [
+        Math.max(...known.map((cell) => order.indexOf(cell))),
+        Math.min(...unseen.map((cell) => order.indexOf(cell))),
+      ];
+      expect(latest).toBeGreaterThanOrEqual(0);
+      expect(latest).toBeLessThan(earliest);
+    }
+  });
+
+  it("keep groups whole, the rows without one among them", async () => {
+    const groups = Array.from({ length: 120 }, (_, row) => (row % 13 === 12 ? "" : `g${row % 13}`));
+    const splits = await splitBy("Group", column("g", "Category"), groups);
+    expect(splits.length).toBeGreaterThan(1);
+    expect(splits.reduce((sum, { unseen }) => sum + unseen.length, 0)).toBe(120);
+    for (const { known, unseen } of splits)
+      expect(unseen.filter((group) => known.includes(group))).toEqual([]);
+  });
+
+  it.each(["Time", "Group"] as const)("can be made where all rows have one cell: %s", async (kind) => {
+    const splits = await splitBy(
+      kind,
+      column("c", kind === "Time" ? "Date" : "Category"),
+      Array(60).fill("2024-01-01"),
+    );
+    expect(splits.every(({ known, unseen }) => known.length > 0 && unseen.length > 0)).toBe(true);
+    expect(splits.length).toBeGreaterThan(0);
   });
 });

@@ -4,6 +4,9 @@ import { count, counted, short } from "../numbers.ts";
 import { section } from "../page.ts";
 import { isBaseline, lowerIsBetter, type Story } from "../story.ts";
 
+/** Below this, a bootstrap over groups says little about how far a score may be off. */
+const FEW_GROUPS = 20;
+
 export function evaluation(story: Story): Html {
   const { input, prepared, metric, winner, published } = story;
   const { split, seed, publish, finalPercent } = input.job.spec.evaluation;
@@ -14,7 +17,7 @@ export function evaluation(story: Story): Html {
     "How it was evaluated",
     html`<ul>
 <li>The rows were divided once, before any program was written, ${division(story, split)}, with seed ${seed}: ${count(rows.train)} for the author, ${count(rows.selection)} to choose by, and ${count(rows.final)} (${finalPercent} % asked for) for the final score. Rows that repeat each other stay on one side.</li>
-<li>The metric is ${metric} (${lowerIsBetter(metric) ? "lower" : "higher"} is better), as scikit-learn defines it. AutoAI computes it from the predictions that a model makes for rows without labels; what an author claims decides nothing. Errors are standard errors by bootstrap.</li>
+<li>The metric is ${metric} (${lowerIsBetter(metric) ? "lower" : "higher"} is better), as scikit-learn defines it. AutoAI computes it from the predictions that a model makes for rows without labels; what an author claims decides nothing. Errors are standard errors by bootstrap${drawn(story, split)}.</li>
 <li>${
       method === "CrossValidation"
         ? `Candidates were compared by cross-validation: each recipe was run ${folds} times, on all but one of ${folds} folds of the rows that are not final, and predicted the fold left out.`
@@ -46,6 +49,16 @@ function baselines({ attempts }: Story): string {
   if (verified === 2)
     return `${sentence}; a candidate is published only if it was better than both where candidates are chosen.`;
   return `${sentence}. In this job ${verified === 1 ? "only one of them was" : "neither was"}: compare with care.`;
+}
+
+/** What a bootstrap draw is made of. */
+function drawn({ winner, published }: Story, split: "Random" | "Time" | "Group"): string {
+  if (split !== "Group") return "";
+  const groups = published?.final.groups ?? winner?.verified.groups;
+  if (groups === undefined) {
+    return ", of rows: too few groups are scored to draw from, and since rows of a group are alike, the errors are larger than shown";
+  }
+  return `, for which whole groups are drawn: ${counted(groups, "group")} ${published === undefined ? "chose" : "are among the final rows"}${groups < FEW_GROUPS ? ", so few that the errors are rough" : ""}`;
 }
 
 function division({ input }: Story, split: "Random" | "Time" | "Group"): Html {

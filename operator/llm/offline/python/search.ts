@@ -33,7 +33,11 @@ export function trialsModule(plan: ModelPlan, search: SearchPlan): string {
     `SPLITS = ${search.splits}`,
     `MAX_ROWS = ${search.maxRows}`,
   ].join("\n");
-  return `${[TRIALS_HEAD, constants, splits(plan), EVALUATE(plan)].join("\n\n\n")}\n`;
+  const head =
+    plan.splitBy.kind === "Random"
+      ? TRIALS_HEAD
+      : TRIALS_HEAD.replace("import numpy as np\n", "import numpy as np\nimport pandas as pd\n");
+  return `${[head, constants, splits(plan), EVALUATE(plan)].join("\n\n\n")}\n`;
 }
 
 /** search.py: runs the trials and finds the best blend of them. */
@@ -119,19 +123,33 @@ function makeSplits(plan: ModelPlan): string {
   const { kind, column } = plan.splitBy;
   const head = "def make_splits(rows, target: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:";
   if (kind === "Time" && column !== undefined) {
-    return `${head}
-    """The past predicts the future: the last blocks of time, each from all before it."""
-    moments = rows[${pythonString(column)}]
-    order = np.argsort(moments.astype(str).to_numpy() if moments.dtype == object else moments.to_numpy(), kind="stable")
+    return `def moments_of(cells) -> np.ndarray:
+    """Numbers that grow with time."""
+    numbers = pd.to_numeric(cells, errors="coerce")
+    if numbers.isna().any():
+        numbers = pd.to_datetime(cells.astype(str), errors="coerce", utc=True, format="ISO8601").astype("int64")
+    return numbers.to_numpy()
+
+
+${head}
+    """The past predicts the future: the last blocks of time, each from all before it, no moment on both sides."""
+    moments = moments_of(rows[${pythonString(column)}])
+    order = np.argsort(moments, kind="stable")
     edges = np.linspace(len(rows) * 0.4, len(rows), FOLDS + 1).astype(int)
-    return [(order[:start], order[start:end]) for start, end in zip(edges, edges[1:]) if start and end > start]`;
+    starts = np.append(np.searchsorted(moments[order], moments[order][edges[:-1]]), len(rows))
+    blocks = [(order[:start], order[start:end]) for start, end in zip(starts, starts[1:]) if 0 < start < end]
+    return blocks or [(order[: edges[-2]], order[edges[-2] :])]`;
   }
   if (kind === "Group" && column !== undefined) {
+    const folds = plan.task === "Regression" ? "GroupKFold" : "StratifiedGroupKFold";
     return `${head}
-    """Rows of one group are never on both sides."""
-    groups = rows[${pythonString(column)}].astype(str)
-    folds = max(2, min(FOLDS, groups.nunique()))
-    return list(model_selection.GroupKFold(folds).split(rows, target, groups))`;
+    """Rows of one group are never on both sides${plan.task === "Regression" ? "" : "; each class has its share, as far as groups allow"}."""
+    groups = pd.factorize(rows[${pythonString(column)}])[0]  # rows without a group are one
+    count = len(np.unique(groups))
+    if count < 2:
+        groups, count = np.arange(len(rows)), FOLDS
+    folds = model_selection.${folds}(min(FOLDS, count), shuffle=True, random_state=SEED)
+    return list(folds.split(rows, target, groups))`;
   }
   const folds = plan.task === "Regression" ? "KFold" : "StratifiedKFold";
   return `${head}
