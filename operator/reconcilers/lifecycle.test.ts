@@ -1,0 +1,313 @@
+/** What the operator does about resources that are deleted, suspended, expire, or name what is not there. */
+import { describe, expect, test, vi } from "vitest";
+import { InstantExecutor } from "../../test/fakes/instant-executor.ts";
+import { checkedCluster } from "../../test/kstatus.ts";
+import { Journal } from "../agent/journal.ts";
+import { Dataset } from "../api/dataset.ts";
+import type { JournalEntry } from "../api/journal.ts";
+import { ModelDeployment } from "../api/modeldeployment.ts";
+import { TrainingJob } from "../api/trainingjob.ts";
+import { StalledError } from "../engine/errors.ts";
+import { jobPrefix, journalPrefix } from "../evaluation/context.ts";
+import { type LanguageModel, LlmRefusedError } from "../llm/language-model.ts";
+import { MemoryStore } from "../storage/memory-store.ts";
+import { FINALIZER, type Retention } from "./cleanup.ts";
+import { reconcileDataset } from "./dataset.ts";
+import { type BringSource, configMapBytes, datasetsOf } from "./dataset-source.ts";
+import { reconcileModelDeployment } from "./modeldeployment.ts";
+import { recipesOf } from "./recipe-source.ts";
+import { reconcileTrainingJob } from "./trainingjob/reconcile.ts";
+
+/** Executions end at once, but not at once enough for one look. */
+const PATIENT = { timeout: 20_000, interval: 1 };
+const META = { apiVersion: "autoai.dev/v1alpha1" } as const;
+
+function world(artifacts: Retention = "Retain") {
+  const clock = { at: Date.UTC(2026, 0, 1), now: () => clock.at };
+  const cluster = checkedCluster({ now: clock.now });
+  const store = new MemoryStore();
+  const cancelled: string[] = [];
+  const instant = new InstantExecutor({ store, diary: () => undefined, onFinished: () => undefined });
+  const executor = {
+    ensure: (execution: Parameters<InstantExecutor["ensure"]>[0]) => instant.ensure(execution),
+    cancel: (owner: string) => Promise.resolve(void cancelled.push(owner)),
+  };
+  const bring: BringSource = async (source, namespace, key) => {
+    const bytes = source.configMapKeyRef
+      ? await configMapBytes(cluster, namespace, source.configMapKeyRef)
+      : new Uint8Array();
+    await store.put(key, bytes);
+  };
+  const llm = { refuses: false };
+  const model: LanguageModel = {
+    reply: () => {
+      if (llm.refuses) throw new LlmRefusedError("the key is wrong");
+      const usage = { promptTokens: 1, outputTokens: 1, totalTokens: 2 };
+      return Promise.resolve({ parts: [{ text: "Done." }], finish: "Stop", usage, model: "scripted" });
+    },
+  };
+  const entries: JournalEntry["type"][] = [];
+  const operator = {
+    ...{ cluster, store, executor, clock, bring, artifacts },
+    startedAt: clock.at,
+    baselines: { prior: "prior", boosting: "boosting" },
+    version: "test",
+    datasets: datasetsOf(cluster, store, bring),
+    recipes: recipesOf(cluster, store),
+    languageModels: () => Promise.resolve(model),
+    writeReport: () => Promise.resolve(),
+    expires: true,
+    onEntry: (_job: TrainingJob, entry: JournalEntry) => void entries.push(entry.type),
+  };
+  const key = "team/churn";
+  const job = () => cluster.get("TrainingJob", key);
+  const step = () => reconcileTrainingJob(operator, key);
+  return {
+    ...{ operator, cluster, store, clock, cancelled, entries, llm, job, step },
+    apply: (spec: object = {}) =>
+      cluster.apply(
+        TrainingJob.parse({
+          ...META,
+          kind: "TrainingJob",
+          metadata: { name: "churn", namespace: "team" },
+          spec: { dataset: { uri: "s3://bucket/rows.csv" }, target: "churn", ...spec },
+        }),
+      ),
+    /** Reconciles until the job has a condition like this. */
+    until: (reason: string) =>
+      vi.waitFor(async () => {
+        await step();
+        expect(ready(await job())?.reason).toBe(reason);
+      }, PATIENT),
+  };
+}
+
+const ready = (
+  resource:
+    | { status?: { conditions?: { type: string; status: string; reason: string }[] | undefined } | undefined }
+    | undefined,
+) => resource?.status?.conditions?.find(({ type }) => type === "Ready");
+
+describe("a deleted job", () => {
+  test.each(["Retain", "Delete"] as const)(
+    "goes once nothing of it runs, and its artifacts: %s",
+    async (kept) => {
+      const { apply, until, cluster, store, step, job, cancelled } = world(kept);
+      const prefix = jobPrefix(apply());
+      await until("AgentFinished");
+      expect((await job())?.metadata.finalizers).toEqual([FINALIZER]);
+      cluster.delete("TrainingJob", "team/churn");
+      expect((await job())?.metadata.deletionTimestamp).toBeDefined();
+      await step();
+      expect(await job()).toBeUndefined();
+      expect(cancelled).toContain("team/churn");
+      expect((await store.list(`${prefix}/`)).length > 0).toBe(kept === "Retain");
+    },
+  );
+
+  test("is not gone on with, whatever it was doing", async () => {
+    const { apply, step, cluster, store, job } = world();
+    const prefix = journalPrefix(apply());
+    await vi.waitFor(async () => {
+      await step();
+      expect((await store.list(prefix)).length).toBeGreaterThan(0);
+    }, PATIENT);
+    const before = await store.list(prefix);
+    cluster.delete("TrainingJob", "team/churn");
+    await step();
+    await step();
+    expect(await job()).toBeUndefined();
+    expect(await store.list(prefix)).toEqual(before);
+  });
+
+  test("stays while somebody else's finalizer is on it, without its pods", async () => {
+    const { apply, step, cluster, job, cancelled } = world();
+    apply();
+    await step();
+    const read = await job();
+    if (read) await cluster.setFinalizer(read, "example.org/audit", true);
+    cluster.delete("TrainingJob", "team/churn");
+    await step();
+    await step();
+    expect((await job())?.metadata.finalizers).toEqual(["example.org/audit"]);
+    expect(cancelled.length).toBeGreaterThan(0);
+  });
+});
+
+describe("a finished job", () => {
+  test("is deleted when its time to live is over, and not before", async () => {
+    const { apply, until, step, clock, job } = world();
+    apply({ ttlSecondsAfterFinished: 3600 });
+    await until("AgentFinished");
+    expect(await step()).toEqual({ requeueAfterSeconds: 3600 });
+    clock.at += 3_599_000;
+    expect(await step()).toEqual({ requeueAfterSeconds: 1 });
+    clock.at += 1000;
+    await step();
+    await step();
+    expect(await job()).toBeUndefined();
+  });
+
+  test("looks at a time to live of months day by day, for timers hold no more", async () => {
+    const { apply, until, step } = world();
+    apply({ ttlSecondsAfterFinished: 31_536_000 });
+    await until("AgentFinished");
+    expect(await step()).toEqual({ requeueAfterSeconds: 86_400 });
+  });
+
+  test("may be given a time to live afterwards", async () => {
+    const { apply, until, step, clock, job } = world();
+    apply();
+    await until("AgentFinished");
+    expect(await step()).toEqual({});
+    clock.at += 10_000;
+    apply({ ttlSecondsAfterFinished: 5 });
+    await step();
+    await step();
+    expect(await job()).toBeUndefined();
+  });
+});
+
+describe("a suspended job", () => {
+  test("does nothing, is charged nothing, and goes on where it was", async () => {
+    const { apply, step, until, clock, operator, store, cancelled, entries } = world();
+    const spec = { budget: { maxSeconds: 600 } };
+    const prefix = journalPrefix(apply(spec));
+    await vi.waitFor(async () => {
+      await step();
+      expect(entries).toContain("DatasetPrepared");
+    }, PATIENT);
+    apply({ ...spec, suspend: true });
+    await until("Suspended");
+    expect(cancelled).toEqual(["team/churn"]);
+    const written = [...entries];
+    clock.at += 3_600_000;
+    await step();
+    expect(entries).toEqual(written);
+    apply(spec);
+    await until("AgentFinished");
+    expect(entries).toContain("JobResumed");
+    const journal = await Journal.load(store, prefix, operator.clock, operator.startedAt);
+    expect(journal.elapsedSeconds()).toBeLessThan(600);
+  });
+
+  test("that has not begun begins when it is resumed", async () => {
+    const { apply, until, entries } = world();
+    apply({ suspend: true });
+    await until("Suspended");
+    expect(entries).toEqual([]);
+    apply();
+    await until("AgentFinished");
+  });
+});
+
+describe("what names something that is not there", () => {
+  test("a job stalls with the reason, looks again within 30 s, and goes on when it is there", async () => {
+    const { apply, step, until, cluster, job } = world();
+    apply({ dataset: { configMapKeyRef: { name: "rows", key: "rows.csv" } } });
+    await until("ConfigMapNotFound");
+    expect((await step()).requeueAfterSeconds).toBeLessThanOrEqual(30);
+    expect((await job())?.status?.state).toBe("TRAINING");
+    cluster.setConfigMap("team", "rows", { other: "" });
+    await step();
+    expect(ready(await job())?.reason).toBe("ConfigMapNotFound");
+    cluster.setConfigMap("team", "rows", { "rows.csv": "a,b\n1,2\n" });
+    await until("AgentFinished");
+    expect(cluster.events.filter(({ reason }) => reason === "ConfigMapNotFound").length).toBeLessThanOrEqual(
+      2,
+    );
+  });
+
+  test("a job stalls while its LLM refuses, and goes on", async () => {
+    const { apply, until, llm } = world();
+    llm.refuses = true;
+    apply();
+    await until("LlmRefused");
+    llm.refuses = false;
+    await until("AgentFinished");
+  });
+
+  test("a job waits for its Dataset, which stalls and is mended", async () => {
+    const { apply, until, operator, cluster } = world();
+    apply({ dataset: { datasetRef: { name: "rows" } } });
+    await until("DatasetNotFound");
+    cluster.apply(
+      Dataset.parse({
+        ...META,
+        kind: "Dataset",
+        metadata: { name: "rows", namespace: "team" },
+        spec: { source: { configMapKeyRef: { name: "rows", key: "rows.csv" } } },
+      }),
+    );
+    expect((await reconcileDataset(operator, "team/rows")).requeueAfterSeconds).toBeLessThanOrEqual(30);
+    await until("ConfigMapNotFound");
+    cluster.setConfigMap("team", "rows", { "rows.csv": "a,b\n1,2\n" });
+    await vi.waitFor(async () => {
+      await reconcileDataset(operator, "team/rows");
+      expect(ready(await cluster.get("Dataset", "team/rows"))?.status).toBe("True");
+    }, PATIENT);
+    await until("AgentFinished");
+  });
+});
+
+describe("a deleted Dataset", () => {
+  test.each(["Retain", "Delete"] as const)("goes, and its artifacts: %s", async (kept) => {
+    const { operator, cluster, store, cancelled } = world(kept);
+    const spec = { source: { uri: "s3://bucket/rows.csv" } };
+    cluster.apply(
+      Dataset.parse({ ...META, kind: "Dataset", metadata: { name: "rows", namespace: "team" }, spec }),
+    );
+    await vi.waitFor(async () => {
+      await reconcileDataset(operator, "team/rows");
+      expect(ready(await cluster.get("Dataset", "team/rows"))?.status).toBe("True");
+    }, PATIENT);
+    cluster.delete("Dataset", "team/rows");
+    await reconcileDataset(operator, "team/rows");
+    expect(await cluster.get("Dataset", "team/rows")).toBeUndefined();
+    expect(cancelled).toEqual(["dataset:team/rows"]);
+    expect((await store.list("datasets/team/")).length > 0).toBe(kept === "Retain");
+  });
+});
+
+describe("a ModelDeployment", () => {
+  test("says at every moment what it waits for", async () => {
+    const { apply, until, operator, cluster } = world();
+    cluster.apply(
+      ModelDeployment.parse({
+        ...META,
+        kind: "ModelDeployment",
+        metadata: { name: "churn", namespace: "team" },
+        spec: { modelRef: { trainingJob: "churn" } },
+      }),
+    );
+    const reason = async () => {
+      await reconcileModelDeployment(operator, "team/churn");
+      return ready(await cluster.get("ModelDeployment", "team/churn"))?.reason;
+    };
+    expect(await reason()).toBe("TrainingJobNotFound");
+    apply();
+    expect(await reason()).toBe("ModelNotReady");
+    await until("AgentFinished");
+    expect(await reason()).toBe("ServingNotAvailable");
+  });
+
+  test("of a job that failed says that there is no model", async () => {
+    const { apply, until, operator, cluster } = world();
+    operator.datasets = () => Promise.reject(new StalledError("SourceTooLarge", "too large"));
+    apply();
+    await until("SourceTooLarge");
+    cluster.apply(
+      ModelDeployment.parse({
+        ...META,
+        kind: "ModelDeployment",
+        metadata: { name: "churn", namespace: "team" },
+        spec: { modelRef: { trainingJob: "churn" } },
+      }),
+    );
+    await reconcileModelDeployment(operator, "team/churn");
+    expect(ready(await cluster.get("ModelDeployment", "team/churn"))).toMatchObject({
+      status: "False",
+      reason: "ModelNotAvailable",
+    });
+  });
+});
