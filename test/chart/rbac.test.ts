@@ -50,7 +50,7 @@ test("in namespaces with jobs: AutoAI's kinds, tool pods and their fence, events
 });
 
 test("in its own namespace: the Lease, by its name where that can be said", () => {
-  const expected = ["create leases", "get leases autoai", "patch leases autoai", "update leases autoai"];
+  const expected = ["create leases", "get leases autoai", "patch leases autoai"];
   for (const manifests of [everywhere, somewhere]) {
     const role = only(manifests, "Role", "autoai-lease");
     expect(role.metadata.namespace).toBe("platform");

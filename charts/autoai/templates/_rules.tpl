@@ -43,5 +43,5 @@
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   resourceNames: [{{ include "autoai.fullname" . }}]
-  verbs: [get, update, patch]
+  verbs: [get, patch]
 {{- end }}

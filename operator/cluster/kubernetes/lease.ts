@@ -68,7 +68,12 @@ export class KubernetesLease {
       const written =
         version === undefined
           ? await this.#api.request<LeaseObject>("POST", this.#path(""), { body, timeoutSeconds })
-          : await this.#api.request<LeaseObject>("PUT", this.#path(), { body, timeoutSeconds });
+          : // A patch: labels and annotations are those of whoever installed the operator.
+            await this.#api.request<LeaseObject>("PATCH", this.#path(), {
+              contentType: "application/merge-patch+json",
+              body,
+              timeoutSeconds,
+            });
       return storedOf(written);
     } catch (error) {
       // 404: it was deleted since; whoever is first makes a new one.
