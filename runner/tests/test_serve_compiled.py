@@ -259,6 +259,20 @@ def test_rows_that_the_compiled_form_cannot_take_are_asked_of_the_pipeline() -> 
         engine.predict(reference(frame).take([5]))
 
 
+def test_a_compiled_form_that_leaves_every_row_to_the_pipeline_does_not_serve(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frame = table()
+    model = CLASSIFIERS["logistic"]().fit(frame, target(frame, "binary"))
+    schema = schema_of("binary")
+    pipeline = DataFrameEngine(model, schema)
+    nothing = compiled.CompiledEngine(model, schema, lambda value: np.full((1, 2), np.nan), pipeline)
+    monkeypatch.setattr(compiled, "compile_model", lambda *_: nothing)
+    engine, refused = choose(model, schema, pipeline, reference(frame), "Auto")
+    assert engine is pipeline
+    assert refused is not None and "none of the reference rows" in refused
+
+
 @pytest.mark.parametrize("wrong", ["logistic", "boosting"])
 def test_the_gate_holds_a_wrong_compiler_back(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wrong for one category that no reference row has as it is, and by little."""
@@ -270,6 +284,7 @@ def test_the_gate_holds_a_wrong_compiler_back(wrong: str, monkeypatch: pytest.Mo
 
     class Wrong:
         name = "Compiled"
+        answered = 1
 
         def predict(self, rows: Rows) -> Prediction:
             found = right.predict(rows)

@@ -20,7 +20,10 @@ export const PYTHON = process.env.AUTOAI_PYTHON ?? join(ROOT, ".venv", "bin", "p
 export const RUNNER = join(ROOT, "runner");
 const PROGRAMS = join(ROOT, "test", "fakes", "programs");
 
-export type ModelKind = "logistic" | "ridge" | "boosting" | "boosting-regression" | "faulty";
+export type ModelKind = "logistic" | "ridge" | "boosting" | "boosting-regression" | "faulty" | "recipe";
+
+/** A recipe's files by path, with the entry train.py, and what it is to learn. */
+export type Recipe = { readonly files: Readonly<Record<string, string>>; readonly regression: boolean };
 
 export type BuiltPackage = Disposable & {
   readonly directory: string;
@@ -45,21 +48,39 @@ export const FEATURES: readonly Feature[] = [
   { name: "since", type: "Date", format: "YYYY-MM-DD", nullable: false, example: "2020-06-01" },
 ];
 
+/** Columns that recipes have as well. */
+export const RECIPE_FEATURES: readonly Feature[] = [
+  ...FEATURES,
+  { name: "ticket", type: "Text", nullable: true, example: "A/1 x" },
+  { name: "until", type: "Date", format: "YYYY-MM-DD", nullable: true, example: "2023-01-20" },
+  { name: "lat", type: "Number", nullable: false, min: "46", max: "48", example: 47.1 },
+  { name: "long", type: "Number", nullable: false, min: "6", max: "10", example: 8.2 },
+  { name: "visits", type: "Integer", nullable: false, min: "0", max: "5", example: 3 },
+];
+
 /** A row that fits. */
 export const ROW = Object.fromEntries(
   FEATURES.map(({ name, example }) => [name, example === "True" ? true : example]),
 );
 
 /** Trains the model and packs it, in a directory of its own that goes when it is disposed of. */
-export async function modelPackage(kind: ModelKind): Promise<BuiltPackage> {
+export async function modelPackage(kind: ModelKind, recipe?: Recipe): Promise<BuiltPackage> {
   const directory = mkdtempSync(join(tmpdir(), "model-package-"));
   mkdirSync(join(directory, "recipe"));
   writeFileSync(join(directory, "recipe", "train.py"), "# trained by test/fakes/programs/model_package.py\n");
   if (kind === "faulty") copyFileSync(join(PROGRAMS, "faulty.py"), join(directory, "recipe", "faulty.py"));
-  await promisify(execFile)(PYTHON, [join(PROGRAMS, "model_package.py"), kind, directory], {
-    env: { PYTHONDONTWRITEBYTECODE: "1", OMP_NUM_THREADS: "1" },
-  });
-  const manifest = manifestOf(kind, directory);
+  for (const [path, content] of Object.entries(recipe?.files ?? {})) {
+    writeFileSync(join(directory, "recipe", path), content);
+  }
+  const regression = recipe?.regression ?? (kind === "ridge" || kind === "boosting-regression");
+  const program = [
+    join(PROGRAMS, "model_package.py"),
+    kind,
+    directory,
+    ...(regression ? ["regression"] : []),
+  ];
+  await promisify(execFile)(PYTHON, program, { env: { PYTHONDONTWRITEBYTECODE: "1", OMP_NUM_THREADS: "1" } });
+  const manifest = manifestOf(kind, directory, regression);
   const bytes = Buffer.from(JSON.stringify(manifest));
   writeFileSync(join(directory, "model.json"), bytes);
   return {
@@ -70,8 +91,7 @@ export async function modelPackage(kind: ModelKind): Promise<BuiltPackage> {
   };
 }
 
-function manifestOf(kind: ModelKind, directory: string): ModelManifest {
-  const regression = kind === "ridge" || kind === "boosting-regression";
+function manifestOf(kind: ModelKind, directory: string, regression: boolean): ModelManifest {
   const files = readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
@@ -88,7 +108,7 @@ function manifestOf(kind: ModelKind, directory: string): ModelManifest {
     target: "answer",
     classes: regression ? [] : ["no", "yes"],
     metric: regression ? "Rmse" : "RocAuc",
-    features: FEATURES,
+    features: kind === "recipe" ? RECIPE_FEATURES : FEATURES,
     scores: zero,
     provenance: {
       job: { name: kind },

@@ -100,6 +100,8 @@ def choose(model: Any, schema: Any, pipeline: Any, reference: Any, choice: str) 
         engine = compiled.compile_model(model, schema, pipeline)
         difference = gate.compare(engine, pipeline, reference)
         reason = difference.text if difference else None
+        if reason is None and engine.answered == 0:
+            reason = "the compiled form answers none of the reference rows itself"
     except compiled.NotCompilableError as error:
         engine, reason = None, str(error)
     except Exception as error:

@@ -29,6 +29,8 @@ class CompiledEngine:
     name = "Compiled"
 
     def __init__(self, model: Any, schema: Schema, predict: Predict, pipeline: Engine) -> None:
+        self.answered = 0
+        """Batches that it answered itself."""
         self._schema = schema
         self._predict = predict
         self._pipeline = pipeline
@@ -51,6 +53,7 @@ class CompiledEngine:
         if not np.isfinite(found).all():
             # The pipeline may refuse such rows, or know what to do.
             return self._pipeline.predict(rows)
+        self.answered += 1
         if self._schema.regression:
             return Prediction(np.asarray(found, dtype=float), None)
         return self._classified(np.asarray(found, dtype=float))
