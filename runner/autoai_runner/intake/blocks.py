@@ -17,7 +17,7 @@ from .source import Source
 
 # A row has to fit in a block, and several blocks are in memory at a time: the larger one is for files with
 # rows that do not fit in the smaller.
-BLOCK = 3 << 19
+BLOCK = 9 << 18
 LARGE_BLOCK = 1 << 23
 BLOCK_ROWS = 40_000
 LONG_ROW = 1 << 12
