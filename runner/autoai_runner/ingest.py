@@ -27,8 +27,8 @@ from .refusal import Refusal
 PREVIEW_ROWS = 10
 # Rows by which a column's nature is guessed before all are read.
 GUESS_ROWS = 2000
-# Beside the thread that calls, and the one that hashes the file. More would wait for the interpreter longer than
-# they worked.
+# Beside the thread that calls, and the one that hashes the file. More of them would mostly wait for the
+# interpreter.
 WORKERS = 1
 NONE: Hashes = np.empty(0, dtype=np.uint64)
 
@@ -159,8 +159,8 @@ def one_pass(
     ]
     plain = [conclusion.plan.kind != "Text" for conclusion in conclusions]
     preview: list[list[str]] = []
-    # Arrow and NumPy let go of the interpreter while they compute. Blocks stay in order: while the columns of one
-    # are looked at, the worker writes the one before, reads the next, and then helps with the columns.
+    # Arrow and NumPy let go of the interpreter while they compute. Blocks stay in order: while the columns of
+    # one are looked at, the worker writes the one before, reads the next, and then helps with the columns.
     with ThreadPoolExecutor(max_workers=WORKERS) as pool, CanonicalWriter(canonical, layout.names) as writer:
         reading = pool.submit(next, blocks, None)
         writing: Future[None] | None = None
