@@ -8,7 +8,7 @@ import { inGroups, overTime } from "../builders/tables.ts";
 import { answers, autoai, type Ended, jobOf, journalOf, MINUTES, type Place, place } from "./harness.ts";
 
 /** Draft, search and tuned candidate. A step may be long, since machines that run tests are busy. */
-const SHORT = { budget: { maxSteps: 3, maxSeconds: 900 }, sandbox: { stepTimeoutSeconds: 150 } };
+const SHORT = { budget: { maxSteps: 3, maxSeconds: 900 }, sandbox: { stepTimeoutSeconds: 300 } };
 
 type Trained = {
   readonly ended: Ended;
