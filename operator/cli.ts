@@ -18,7 +18,7 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
   const operatorNamespace = [
     "--operator-namespace <namespace>",
     "where the operator is installed",
-    "autoai",
+    "autoai-system",
   ] as const;
   const operatorService = ["--operator-service <name>", "Service of the operator", "autoai"] as const;
   const serviceAccount = [

@@ -61,7 +61,9 @@ export class ClusterOperator {
     this.#store = new S3Store(store);
     const onRestart = (resource: string, reason: string, error: unknown): void => {
       metrics.watchRestarted(resource, reason);
-      log.info({ resource, reason, error }, "watch begun again");
+      // A kind of which nothing changes is silent, and its version gets too old: nothing that somebody has to know.
+      if (reason === "Silent" || reason === "Expired") log.debug({ resource, reason }, "watch begun again");
+      else log.info({ resource, reason, error }, "watch begun again");
     };
     this.#cluster = new KubernetesCluster({
       api,

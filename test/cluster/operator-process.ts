@@ -1,0 +1,107 @@
+/** The operator as a process of this machine, against the cluster: with a store of its own there, reached by kubectl port-forward. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { type Cluster, eventually } from "./cluster.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const ACCESS = { MINIO_ROOT_USER: "tester-access", MINIO_ROOT_PASSWORD: "tester-secret-key" };
+
+export type Store = { readonly endpoint: string; readonly stop: () => void };
+
+/** A MinIO pod in the namespace. Its endpoint is for this machine: tool pods do not reach it. */
+export async function storeIn(cluster: Cluster, namespace: string): Promise<Store> {
+  await cluster.apply({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "store", namespace, labels: { app: "store" } },
+    spec: {
+      securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: "RuntimeDefault" } },
+      containers: [
+        {
+          name: "minio",
+          image: "autoai-minio:dev",
+          imagePullPolicy: "IfNotPresent",
+          args: ["server", "/data", "--address", ":9000"],
+          env: Object.entries(ACCESS).map(([name, value]) => ({ name, value })),
+          volumeMounts: [{ name: "data", mountPath: "/data" }],
+          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+        },
+      ],
+      volumes: [{ name: "data", emptyDir: {} }],
+    },
+  });
+  await cluster.kubectl("wait", "-n", namespace, "pod/store", "--for=condition=Ready", "--timeout=120s");
+  const flags = [
+    ...(cluster.kubeconfig === undefined ? [] : ["--kubeconfig", cluster.kubeconfig]),
+    ...(cluster.context === undefined ? [] : ["--context", cluster.context]),
+  ];
+  const forward = spawn(cluster.program, [...flags, "port-forward", "-n", namespace, "pod/store", ":9000"], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const port = await new Promise<string>((resolve, reject) => {
+    createInterface(forward.stdout).on("line", (line) => {
+      const found = /127\.0\.0\.1:(\d+)/.exec(line)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    forward.once("exit", (code) => reject(new Error(`kubectl port-forward ended with ${code}`)));
+  });
+  return { endpoint: `http://127.0.0.1:${port}`, stop: () => forward.kill() };
+}
+
+export type OperatorProcess = {
+  readonly child: ChildProcess;
+  readonly port: number;
+  /** Lines of its log so far. */
+  readonly log: readonly Record<string, unknown>[];
+  /** Value of a metric without labels. */
+  metric(name: string): Promise<number | undefined>;
+  readonly exited: Promise<number | null>;
+};
+
+export async function startOperator(
+  cluster: Cluster,
+  settings: {
+    readonly identity: string;
+    readonly port: number;
+    readonly namespace: string;
+    readonly store: Store;
+    readonly env?: Readonly<Record<string, string>>;
+  },
+): Promise<OperatorProcess> {
+  const { identity, port, namespace, store } = settings;
+  const child = spawn(process.execPath, ["operator/main.ts"], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "inherit"],
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      ...(cluster.kubeconfig === undefined ? {} : { KUBECONFIG: cluster.kubeconfig }),
+      AUTOAI_WATCH_NAMESPACES: namespace,
+      AUTOAI_NAMESPACE: namespace,
+      AUTOAI_IDENTITY: identity,
+      AUTOAI_HTTP_PORT: String(port),
+      AUTOAI_STORE_ENDPOINT: store.endpoint,
+      AUTOAI_STORE_ACCESS_KEY: ACCESS.MINIO_ROOT_USER,
+      AUTOAI_STORE_SECRET_KEY: ACCESS.MINIO_ROOT_PASSWORD,
+      AUTOAI_RUNNER_IMAGE: "autoai-runner:dev",
+      AUTOAI_ARTIFACTS: "Delete",
+      ...settings.env,
+    },
+  });
+  const log: Record<string, unknown>[] = [];
+  createInterface(child.stdout).on("line", (line) => {
+    log.push(JSON.parse(line) as Record<string, unknown>);
+  });
+  const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  const metric = async (name: string): Promise<number | undefined> => {
+    const response = await fetch(`http://127.0.0.1:${port}/metrics`).catch(() => undefined);
+    const value = new RegExp(`^${name} (.*)$`, "m").exec((await response?.text()) ?? "")?.[1];
+    return value === undefined ? undefined : Number(value);
+  };
+  await eventually(`operator ${identity} to be ready`, 60, async () => {
+    if (child.exitCode !== null) throw new Error(`operator ${identity} ended with ${child.exitCode}`);
+    return (await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined))?.ok;
+  });
+  return { child, port, log, metric, exited };
+}
