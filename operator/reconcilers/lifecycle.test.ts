@@ -135,6 +135,16 @@ describe("a deleted job", () => {
 });
 
 describe("a finished job", () => {
+  test("leaves nothing running, however it ended", async () => {
+    const { apply, until, operator, cancelled, step } = world();
+    operator.datasets = () => Promise.reject(new StalledError("SourceTooLarge", "too large"));
+    apply();
+    await until("SourceTooLarge");
+    expect(cancelled).toEqual(["team/churn"]);
+    await step();
+    expect(cancelled).toEqual(["team/churn"]);
+  });
+
   test("is deleted when its time to live is over, and not before", async () => {
     const { apply, until, step, clock, job } = world();
     apply({ ttlSecondsAfterFinished: 3600 });

@@ -44,6 +44,7 @@ test("in namespaces with jobs: AutoAI's kinds, tool pods and their fence, events
       "patch networkpolicies",
       "get configmaps",
       "get secrets",
+      "get persistentvolumeclaims",
       ...["get", "list", "create", "patch"].map((verb) => `${verb} events`),
     ].sort(),
   );

@@ -29,6 +29,10 @@
 - apiGroups: [""]
   resources: [configmaps, secrets]
   verbs: [get]
+# Whether there is a claim for environments here; where there is none they travel through the store.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get]
 # What it tells people, and why a pod does not start.
 - apiGroups: [""]
   resources: [events]

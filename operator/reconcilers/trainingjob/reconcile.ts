@@ -162,6 +162,8 @@ async function finished(operator: TrainingJobReconciler, context: JobContext): P
   const end = find(journal.entries, "JobFinished");
   if (!end) throw new Error("a job that is not over was taken for finished");
   const type = end.state === "READY" ? "Ready" : "Stalled";
+  // What was begun beside the step that ended it: an install, say, while the data could not be had.
+  if (job.status?.state !== end.state) await operator.executor.cancel(ownerKey(job));
   // Before the status says READY, so that who waits for that finds the report.
   if (type === "Ready" && !(await operator.store.exists(reportKey(job)))) await operator.writeReport(context);
   await patch(operator, job, journal, { type, reason: end.reason, message: end.message }, "finished");
