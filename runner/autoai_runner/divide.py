@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 
 Ints = npt.NDArray[np.int64]
@@ -41,7 +40,13 @@ def row_units(columns: list[npt.NDArray[np.int32]], rows: int) -> Ints:
 
 def numbered(values: npt.NDArray[np.generic]) -> Ints:
     """Equal values get equal numbers, from 0 in order of first sight."""
-    return np.asarray(pd.factorize(values)[0], dtype=np.int64)
+    return _factorized(values)[0]
+
+
+def _factorized(values: npt.NDArray[np.generic]) -> tuple[Ints, npt.NDArray[np.generic]]:
+    """For each value its number, from 0 in order of first sight; and the value of each number."""
+    encoded = pa.array(values).dictionary_encode()
+    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_numpy()
 
 
 def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -57,8 +62,8 @@ def strata_of_units(units: Ints, codes: Ints) -> Ints:
     if len(codes) == 0:
         return np.zeros(count, dtype=np.int64)
     classes = int(codes.max()) + 1
-    pairs, index = pd.factorize(units * classes + codes)
-    sizes, pairs = np.bincount(pairs), np.asarray(index)
+    numbers, index = _factorized(units * classes + codes)
+    sizes, pairs = np.bincount(numbers), index.astype(np.int64)
     order = np.lexsort((-(pairs % classes), sizes, pairs // classes))
     strata = np.zeros(count, dtype=np.int64)
     strata[pairs[order] // classes] = pairs[order] % classes  # the largest comes last and stays

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from .divide import (
@@ -112,6 +111,8 @@ def shuffled_buckets(
 
 def row_times(name: str, column: pa.ChunkedArray, target: Target) -> tuple[Any, Target, list[dict[str, str]]]:
     """The time of each row as a number; rows without one are left out."""
+    import pandas as pd  # Here, since most splits need none of it, and take less time than it does to load.
+
     encoded = column.combine_chunks().dictionary_encode()
     texts = pd.Series([text.strip() for text in encoded.dictionary.to_pylist()], dtype="object")
     missing = texts.map(is_missing).to_numpy(dtype=bool)

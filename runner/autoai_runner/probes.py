@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from .divide import Ints
@@ -184,7 +183,7 @@ def duplicates(units: Ints, target: Target, outside: Ints) -> Iterator[dict[str,
     if not target.classes:
         return
     units, codes = units[outside], target.codes[outside]
-    pairs = pd.unique(units * len(target.classes) + codes) // len(target.classes)
+    pairs = np.unique(units * len(target.classes) + codes) // len(target.classes)
     kinds = np.bincount(pairs, minlength=int(units.max()) + 1)
     torn = int((kinds[units] > 1).sum())
     if torn:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
-from scipy import stats
+import pyarrow.compute as pc
+from scipy import special
 
-from .labels import MISSING
+from .labels import MISSING, NUMBER
 from .target import Target
 
 Floats = npt.NDArray[np.float64]
@@ -33,18 +33,34 @@ def read_feature(column: pa.ChunkedArray, kind: str) -> Feature:
     """A column of text as a feature."""
     encoded = column.combine_chunks().dictionary_encode()
     codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    stripped = [text.strip() for text in encoded.dictionary.to_pylist()]
-    texts = pd.Series(stripped, dtype="object")
-    gaps = np.array([text in MISSING for text in stripped], dtype=bool)
+    texts = pc.utf8_trim_whitespace(encoded.dictionary)
+    gaps = np.array([text in MISSING for text in texts.to_pylist()], dtype=bool)
     missing = gaps[codes]
-    values = pd.to_numeric(texts.where(~gaps), errors="coerce").to_numpy(dtype=float)
+    values = numbers_of(texts)
+    values[gaps] = np.nan
     if kind == "Date" and not np.isfinite(values[~gaps]).any():
-        dates = pd.to_datetime(texts.where(~gaps), errors="coerce", utc=True, format="ISO8601")
-        values = ((dates - pd.Timestamp("1970-01-01", tz="UTC")) / pd.Timedelta(days=1)).to_numpy(dtype=float)
+        values = days_of(texts, gaps)
     numeric = kind not in ("Category", "Text", "Identifier", "Boolean") and bool(
         np.isfinite(values[~gaps]).all()
     )
     return Feature(np.where(missing, np.nan, values[codes]), missing, numeric, codes)
+
+
+def numbers_of(texts: pa.Array) -> Floats:
+    """The texts as numbers, NaN where they are none."""
+    is_number = pc.match_substring_regex(texts, f"^(?:{NUMBER.pattern})$")
+    plain = pc.utf8_ltrim(pc.if_else(is_number, texts, None), "+")
+    return np.array(plain.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=float)
+
+
+def days_of(texts: pa.Array, gaps: npt.NDArray[np.bool_]) -> Floats:
+    """ISO 8601 dates as days since 1970, NaN where they are none."""
+    import pandas as pd  # Here, since most splits need none of it, and take less time than it does to load.
+
+    known = pd.Series(texts.to_pylist(), dtype="object").where(~gaps)
+    dates = pd.to_datetime(known, errors="coerce", utc=True, format="ISO8601")
+    days = (dates - pd.Timestamp("1970-01-01", tz="UTC")) / pd.Timedelta(days=1)
+    return np.asarray(days, dtype=float)
 
 
 def signal(feature: Feature, target: Target) -> float:
@@ -123,14 +139,16 @@ def order_signal(target: Target) -> float | None:
         between = float((sizes * (means - values.mean()) ** 2).sum())
         share = between / total
         f = (between / 9) / max((total - between) / (count - 10), 1e-300)
-        chance = float(stats.f.sf(f, 9, count - 10)) * len(indicators)
+        chance = float(special.fdtrc(9, count - 10, f)) * len(indicators)
         if chance < 1e-9 and share > 0.03:
             best = max(best, share)
     return best or None
 
 
 def _auc(positive: Floats, score: Floats) -> float:
-    ranks = stats.rankdata(score)
+    # Ties share the mean of their ranks.
+    _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
     n = positive.sum()
     auc = (ranks[positive == 1].sum() - n * (n + 1) / 2) / (n * (len(positive) - n))
     return float(auc)

@@ -40,13 +40,19 @@ from typing import Any, NoReturn
 from autoai_runner import confine, seclude
 
 SAID_BYTES = 64 * 1024
-# In the order in which a job needs them, and in steps, between which requests are looked at.
-LOADED = (
-    *("numpy", "pyarrow", "pyarrow.csv", "pyarrow.compute", "autoai_runner.ingest", "autoai_runner.permute"),
-    *("pandas", "scipy.special", "scipy.linalg", "scipy.sparse.linalg", "scipy.spatial", "scipy.optimize"),
-    *("scipy.stats", "autoai_runner.split", "sklearn", "sklearn.metrics", "autoai_runner.score"),
-    *("autoai_runner.report", "autoai_runner.normalize"),
+# In the order in which a job needs them, and in steps, between which requests are looked at. What prepares
+# a job is loaded first, by itself: there the job waits for it.
+FIRST = (
+    *("numpy", "pyarrow", "pyarrow.csv", "pyarrow.compute", "autoai_runner.ingest", "scipy.special"),
+    *("autoai_runner.split", "autoai_runner.permute", "autoai_runner.normalize"),
 )
+# While generated code runs, which a job does once it is split; or after a while, where nothing comes.
+LATER = (
+    *("pandas", "scipy.linalg", "scipy.sparse.linalg", "scipy.spatial", "scipy.optimize", "scipy.stats"),
+    *("sklearn", "sklearn.metrics", "autoai_runner.score", "autoai_runner.report"),
+)
+BEFORE_SPLIT = ("ingest", "normalize")
+QUIET_SECONDS = 3.0
 
 
 ENDED = {"code": None, "signal": None, "timedOut": False}
@@ -74,15 +80,17 @@ class Worker:
         self._selector.register(0, selectors.EVENT_READ)
         self._running: dict[int, Running] = {}
         self._waiting: list[dict[str, Any]] = []
-        self._to_load = list(LOADED)
+        self._to_load = [*FIRST, *LATER]
+        self._quiet_until = time.monotonic() + QUIET_SECONDS
         self._input = b""
 
     def serve(self) -> NoReturn:
         """Works until stdin ends."""
         while True:
-            self._look(0.0 if self._to_load else self._pause())
+            loads = self._has_to_load()
+            self._look(0.0 if loads else self._pause())
             self._start_waiting()
-            if self._to_load:
+            if loads:
                 self._load()
                 self._start_waiting()
 
@@ -90,6 +98,12 @@ class Worker:
         for request in [one for one in self._waiting if self._is_loaded(one["verb"])]:
             self._waiting.remove(request)
             self._start(request)
+
+    def _has_to_load(self) -> bool:
+        """Whether to go on loading, or to be at hand for what prepares a job."""
+        if not self._to_load or self._to_load[0] in FIRST or self._waiting:
+            return bool(self._to_load)
+        return time.monotonic() >= self._quiet_until
 
     def _is_loaded(self, verb: str) -> bool:
         return f"autoai_runner.{verb}" not in self._to_load
@@ -105,9 +119,11 @@ class Worker:
             gc.freeze()
 
     def _pause(self) -> float | None:
-        """Seconds until a request's time is over; None: for ever."""
+        """Seconds until a request's time is over, or there is something to load; None: for ever."""
         now = time.monotonic()
         waits = [one.deadline - now for one in self._running.values() if not one.timed_out]
+        if self._to_load:
+            waits.append(self._quiet_until - now)
         return max(0.0, min(waits)) if waits else None
 
     def _look(self, seconds: float | None) -> None:
@@ -152,6 +168,8 @@ class Worker:
         memory = data_bytes() + int(request["memoryBytes"])
         process = fork(place, writing, lambda: run(request["verb"], memory))
         os.close(writing)
+        # After a split generated code is next; after the others, a split.
+        self._quiet_until = start + (QUIET_SECONDS if request["verb"] in BEFORE_SPLIT else 0.0)
         self._running[output] = Running(request["id"], process, start, start + request["seconds"])
         self._selector.register(output, selectors.EVENT_READ)
 
