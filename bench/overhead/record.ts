@@ -4,7 +4,9 @@
  */
 import childProcess, { type ChildProcess, type SpawnOptions } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { syncBuiltinESMExports } from "node:module";
+import module, { syncBuiltinESMExports } from "node:module";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import type { Interval, Recording } from "./intervals.ts";
 
 const output = process.env.AUTOAI_BENCH_RECORD;
@@ -73,6 +75,8 @@ function recordReplies(model: { prototype: unknown }): void {
   };
 }
 
+// As the command line does it, which would load these later.
+module.enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "autoai", "node"));
 // After the change of spawn, so that nothing binds the old one.
 const { OfflineModel } = await import("../../operator/llm/offline/index.ts");
 const { GeminiModel } = await import("../../operator/llm/gemini.ts");

@@ -7,7 +7,7 @@ import { reconcileDataset } from "../reconcilers/dataset.ts";
 import { datasetsOf } from "../reconcilers/dataset-source.ts";
 import { recipesOf } from "../reconcilers/recipe-source.ts";
 import { reconcileTrainingJob } from "../reconcilers/trainingjob/reconcile.ts";
-import { writeReport } from "../reconcilers/trainingjob/report.ts";
+import { warmReport, writeReport } from "../reconcilers/trainingjob/report.ts";
 import { ProcessExecutor } from "../sandbox/process-executor.ts";
 import type { Home, Installation } from "./home.ts";
 import { bringSource } from "./source.ts";
@@ -74,6 +74,7 @@ export function embeddedOperator(options: EmbeddedOptions): EmbeddedOperator {
     recipes: recipesOf(cluster, store),
     languageModels: languageModelsOf(cluster, options.env),
     writeReport,
+    warmReport,
   };
   const jobs = new Controller({
     name: "trainingjob",

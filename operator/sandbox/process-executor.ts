@@ -229,10 +229,9 @@ export class ProcessExecutor implements Executor {
   async #inspect(): Promise<Host> {
     const { store, home, runnerDir, uv, log } = this.#options;
     const python = await askPython(this.#options.python);
-    const [found] = await Promise.all([
-      probe(this.#options.bwrap ?? "bwrap", python),
-      compileRunner(python, runnerDir),
-    ]);
+    // Nobody waits for it: what is not compiled yet takes a little longer to load.
+    compileRunner(python, runnerDir);
+    const found = await probe(this.#options.bwrap ?? "bwrap", python);
     const missing = "missing" in found ? found.missing : undefined;
     if (missing !== undefined) log("no sandbox", { reason: missing });
     const environments = new Environments({

@@ -8,8 +8,10 @@ counts as weights on rows that were sorted once: 200 draws of 50,000 rows take w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +23,9 @@ RESAMPLES = 200
 MAX_CELLS = 200_000
 MAX_ROWS = 50_000
 ENOUGH_GROUPS = 500
+# Weights held at a time; the working memory is a few times that.
+AT_ONCE_CELLS = 50_000
+KEPT_CELLS = 2_000_000
 
 TASK_METRICS = {
     "BinaryClassification": (
@@ -36,7 +41,8 @@ TASK_METRICS = {
 }
 MINIMIZED = frozenset({"LogLoss", "Rmse", "Mae"})
 
-Weighted = Callable[[Floats], float]
+# Weights, one row of them a draw, to one value a draw.
+Weighted = Callable[[Floats], Floats]
 
 
 def gain(metric: str, a: float, b: float) -> float:
@@ -102,13 +108,12 @@ def ranked_classes(classes: int) -> Sequence[int]:
 
 
 def weighted(metric: str, data: Scored, classes: int) -> Weighted:
-    """The metric as a function of row weights; NaN where it is not defined for them."""
+    """The metric as a function of row weights, a value for each row of them; NaN where it is not defined."""
     truth, predicted = data.truth, data.predicted
-    squares: Floats
     match metric:
         case "Rmse":
-            squares = np.asarray((truth - predicted) ** 2, dtype=float)
-            return lambda w: float(np.sqrt(_dot(w, squares) / w.sum()))
+            mean_square = _mean(np.asarray((truth - predicted) ** 2, dtype=float))
+            return lambda w: np.sqrt(mean_square(w))
         case "Mae":
             return _mean(np.abs(truth - predicted))
         case "Accuracy":
@@ -123,42 +128,45 @@ def weighted(metric: str, data: Scored, classes: int) -> Weighted:
         chosen = data.probabilities[np.arange(len(data)), truth.astype(np.int64)]
         return _mean(-np.log(np.clip(chosen, tiny, 1 - tiny)))
     parts = [_ranking(metric, truth == code, data.probabilities[:, code]) for code in ranked_classes(classes)]
-
-    def mean_of_defined(w: Floats) -> float:
-        values = [value for part in parts if not np.isnan(value := part(w))]
-        return float(np.mean(values)) if values else float("nan")
-
-    return mean_of_defined
+    return lambda w: _mean_of_defined(np.stack([part(w) for part in parts]))
 
 
 def _mean(values: Floats) -> Weighted:
-    return lambda w: _dot(w, values) / float(w.sum())
+    return lambda w: _dot(w, values) / w.sum(axis=1)
+
+
+def _mean_of_defined(values: Floats) -> Floats:
+    """Mean over the first axis of what is not NaN; NaN where nothing is."""
+    defined = ~np.isnan(values)
+    return _ratio(np.where(defined, values, 0.0).sum(axis=0), defined.sum(axis=0))
 
 
 def _r2(truth: Floats, predicted: Floats) -> Weighted:
     centred = truth - truth.mean()
     squares, errors = centred**2, (truth - predicted) ** 2
 
-    def value(w: Floats) -> float:
+    def value(w: Floats) -> Floats:
         around = _dot(w, squares)
-        total = around - _dot(w, centred) ** 2 / float(w.sum())
+        total = around - _dot(w, centred) ** 2 / w.sum(axis=1)
         # Rows that are all alike leave what rounding leaves, which is not always nothing.
-        return 1 - _dot(w, errors) / total if total > 1e-12 * around else float("nan")
+        return 1 - _ratio(_dot(w, errors), np.where(total > 1e-12 * around, total, 0.0))
 
     return value
 
 
 def _confusion(metric: str, data: Scored, classes: int) -> Weighted:
     cells = (data.truth * classes + data.predicted).astype(np.int64)
+    size = classes * classes
 
-    def value(w: Floats) -> float:
-        table = np.bincount(cells, weights=w, minlength=classes * classes).reshape(classes, classes)
-        hits, actual, said = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
+    def value(w: Floats) -> Floats:
+        draws = len(w)
+        places = cells + size * np.arange(draws)[:, None]
+        counted = np.bincount(places.ravel(), weights=w.ravel(), minlength=draws * size)
+        table = counted.reshape(draws, classes, classes)
+        hits, actual, said = table.diagonal(axis1=1, axis2=2), table.sum(axis=2), table.sum(axis=1)
         if metric == "BalancedAccuracy":
-            occurs = actual > 0
-            return float((hits[occurs] / actual[occurs]).mean())
-        counts = (actual + said) > 0
-        return float((2 * hits[counts] / (actual + said)[counts]).mean())
+            return _mean_of_defined(_ratio(hits, actual).T)
+        return _mean_of_defined(_ratio(2 * hits, actual + said).T)
 
     return value
 
@@ -169,27 +177,30 @@ def _ranking(metric: str, positive: npt.NDArray[np.bool_], score: Floats) -> Wei
     ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))  # the last row of each tie
     weights_positive = positive[order].astype(float)
 
-    def value(w: Floats) -> float:
-        w = w[order]
-        above = np.cumsum(w * weights_positive)[ends]
-        taken = np.cumsum(w)[ends]
-        positives, total = above[-1], taken[-1]
-        if positives == 0 or (positives == total and metric == "RocAuc"):
-            return float("nan")
-        gained = np.diff(above, prepend=0)
+    def value(w: Floats) -> Floats:
+        w = np.take(w, order, axis=1)
+        above = np.take(np.cumsum(w * weights_positive, axis=1), ends, axis=1)
+        taken = np.take(np.cumsum(w, axis=1), ends, axis=1)
+        positives, total = above[:, -1], taken[:, -1]
+        gained = np.diff(above, axis=1, prepend=0)
         if metric == "RocAuc":
             # Each negative counts the positives ranked above it, and half of those tied with it.
-            negatives = np.diff(taken, prepend=0) - gained
-            return _dot(negatives, above - gained / 2) / float(positives * (total - positives))
-        precision = np.divide(above, taken, out=np.zeros(len(ends)), where=taken > 0)
-        return _dot(gained, precision) / float(positives)
+            negatives = np.diff(taken, axis=1, prepend=0) - gained
+            return _ratio((negatives * (above - gained / 2)).sum(axis=1), positives * (total - positives))
+        precision = np.divide(above, taken, out=np.zeros_like(above), where=taken > 0)
+        return _ratio((gained * precision).sum(axis=1), positives)
 
     return value
 
 
-def _dot(a: Floats, b: Floats) -> float:
+def _dot(w: Floats, values: Floats) -> Floats:
     """Without BLAS, whose threads wait for each other longer than the sum takes."""
-    return float((a * b).sum())
+    return np.asarray((w * values).sum(axis=1))
+
+
+def _ratio(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> Floats:
+    """NaN where the divisor is 0."""
+    return np.asarray(np.divide(a, b, out=np.full(np.shape(a), np.nan), where=b != 0))
 
 
 @dataclass(frozen=True)
@@ -224,14 +235,29 @@ class Draws:
     def values(self, metric: str, data: Scored, classes: int) -> Floats:
         """The metric for each draw."""
         function = weighted(metric, data.take(self.rows), classes)
+        return np.concatenate([function(weights) for weights in self._weights()])
+
+    def _weights(self) -> Iterable[Floats]:
+        """How often each row is drawn, some draws at a time: together they are faster, and take memory."""
+        return self._kept if len(self.rows) * RESAMPLES <= KEPT_CELLS else self._drawn()
+
+    @cached_property
+    def _kept(self) -> list[Floats]:
+        """The weights of few rows, which are often asked for."""
+        return list(self._drawn())
+
+    def _drawn(self) -> Iterator[Floats]:
         rng = np.random.default_rng(self.seed)
         count = len(self.rows) if self.groups is None else int(self.groups.max()) + 1
 
-        def drawn() -> Floats:
-            times = np.bincount(rng.integers(0, count, count), minlength=count).astype(float)
+        def drawn() -> Ints:
+            times = np.bincount(rng.integers(0, count, count), minlength=count)
             return times if self.groups is None else times[self.groups]
 
-        return np.array([function(drawn()) for _ in range(RESAMPLES)])
+        at_once = min(RESAMPLES, max(1, AT_ONCE_CELLS // max(1, len(self.rows))))
+        for start in range(0, RESAMPLES, at_once):
+            # One draw after the other: the numbers are those of draws taken one by one.
+            yield np.array([drawn() for _ in range(min(at_once, RESAMPLES - start))], dtype=float)
 
     def spread(self, values: Floats) -> float:
         """Standard error: the deviation over the draws in which the metric is defined."""

@@ -139,12 +139,12 @@ def test_the_weighted_form_with_counts_equals_the_metric_on_repeated_rows(
     counts[0] = 1
     repeated = data.take(np.repeat(np.arange(len(rows)), counts))
     for metric in TASK_METRICS["BinaryClassification" if classes == 2 else "MulticlassClassification"]:
-        value = weighted(metric, data, classes)(counts.astype(float))
+        value = weighted(metric, data, classes)(counts[None, :].astype(float))[0]
         assert value == pytest.approx(compute(metric, repeated, classes), nan_ok=True), metric
     numbers = Scored(truth.astype(float), raw[:, 0], None)
     repeated = numbers.take(np.repeat(np.arange(len(rows)), counts))
     for metric in TASK_METRICS["Regression"]:
-        value = weighted(metric, numbers, 0)(counts.astype(float))
+        value = weighted(metric, numbers, 0)(counts[None, :].astype(float))[0]
         assert value == pytest.approx(compute(metric, repeated, 0), nan_ok=True), metric
 
 

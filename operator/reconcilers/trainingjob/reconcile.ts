@@ -35,6 +35,8 @@ export type TrainingJobReconciler = Actors & {
   readonly expires?: boolean;
   /** Told of each entry that this operator wrote, with the seconds since the one before. */
   readonly onEntry?: (job: TrainingJob, entry: JournalEntry, seconds: number) => void;
+  /** Told that a report will soon be written; may be called again. */
+  readonly warmReport?: () => void;
 };
 
 /** Timers hold no more than about 24 days. */
@@ -76,6 +78,7 @@ async function advance(operator: TrainingJobReconciler, job: TrainingJob): Promi
     await append(operator, context, { type: "JobResumed" });
 
   const action = nextAction(job.spec, journal.entries, journal.elapsedSeconds());
+  if (action.type === "Publish") operator.warmReport?.();
   try {
     const draft = await perform(context, action, operator);
     if (draft) await append(operator, context, draft);

@@ -11,6 +11,13 @@ import {
   reportKey,
 } from "../../evaluation/context.ts";
 
+/** Loads what writeReport needs, beside whatever goes on, so that the end of a job does not wait for it. */
+export function warmReport(): void {
+  const loading = Promise.all([import("../../report/index.ts"), import("../../report/charts/svg.ts")]);
+  // What fails here fails again where the report is written, and is told there.
+  loading.then(([, { loadCharts }]) => loadCharts()).catch(() => undefined);
+}
+
 /** May be called again: the same journal gives the same report. */
 export async function writeReport({ job, journal, store, version }: JobContext): Promise<void> {
   // Loaded here alone: the charts' library is large, and most commands never draw.

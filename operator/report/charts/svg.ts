@@ -39,6 +39,11 @@ const LOOKS: NonNullable<TopLevelSpec["config"]> = {
   legend: { labelColor: INK.text, titleColor: INK.muted, labelFontSize: 11 },
 };
 
+/** Loads what draws charts, which takes a while; done already where it was called before. */
+export function loadCharts(): Promise<[typeof import("vega"), typeof import("vega-lite")]> {
+  return Promise.all([import("vega"), import("vega-lite")]);
+}
+
 /**
  * The chart as SVG. Texts in the data are escaped by Vega; no text of a stranger may be used in the rest of the
  * specification, where Vega would read expressions.
@@ -46,7 +51,7 @@ const LOOKS: NonNullable<TopLevelSpec["config"]> = {
  * Vega is loaded at the first chart: commands that draw none do not wait for it.
  */
 export async function renderSvg(spec: ChartSpec): Promise<Html> {
-  const [vega, { compile }] = await Promise.all([import("vega"), import("vega-lite")]);
+  const [vega, { compile }] = await loadCharts();
   const compiled = compile({ ...spec, config: LOOKS } as TopLevelSpec).spec;
   const view = new vega.View(vega.parse(compiled), { renderer: "none", logLevel: vega.Error });
   try {
