@@ -28,23 +28,39 @@ export async function explainModel(
   }
 }
 
-async function numbers(
-  context: JobContext,
-  prepared: EntryOf<"DatasetPrepared">,
-  { candidate, label }: FinalScore,
-): Promise<ReportData> {
-  const { job } = context;
-  const features = dataKey(job, "final.features.csv");
-  const labels = dataKey(job, "final.labels.csv");
-  const permuted = executionKey(job, "permute", "permuted.csv");
-  const index = await executeTrusted(
+const permutedKey = (context: JobContext): string => executionKey(context.job, "permute", "permuted.csv");
+
+/** Rows for permutation importance; what the runner says of them is for the report. */
+export function permuteRows(context: JobContext): Promise<unknown> {
+  return executeTrusted(
     context,
     "permute",
     "permute",
-    { features: "features.csv", output: "permuted.csv", seed: job.spec.evaluation.seed },
-    { inputs: { "features.csv": features }, outputs: { "permuted.csv": permuted } },
+    { features: "features.csv", output: "permuted.csv", seed: context.job.spec.evaluation.seed },
+    {
+      inputs: { "features.csv": dataKey(context.job, "final.features.csv") },
+      outputs: { "permuted.csv": permutedKey(context) },
+    },
   );
-  await predict(context, label, candidate.recipe, permuted, publishingLimits(context), "Predict", "permuted");
+}
+
+/** Has the model under the label predict those rows. */
+export function predictPermuted(
+  context: JobContext,
+  { candidate, label }: Pick<FinalScore, "candidate" | "label">,
+): Promise<void> {
+  const limits = publishingLimits(context);
+  return predict(context, label, candidate.recipe, permutedKey(context), limits, "Predict", "permuted");
+}
+
+async function numbers(
+  context: JobContext,
+  prepared: EntryOf<"DatasetPrepared">,
+  winner: FinalScore,
+): Promise<ReportData> {
+  const index = await permuteRows(context);
+  await predictPermuted(context, winner);
+  const { label } = winner;
   const result = await executeTrusted(
     context,
     "report",
@@ -56,7 +72,7 @@ async function numbers(
     },
     {
       inputs: {
-        "labels.csv": labels,
+        "labels.csv": dataKey(context.job, "final.labels.csv"),
         "predictions.csv": predictionsKey(context, label),
         "permuted-predictions.csv": predictionsKey(context, label, "permuted"),
       },

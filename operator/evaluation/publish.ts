@@ -7,8 +7,8 @@ import type { Candidate, EntryOf, JournalDraft } from "../api/journal.ts";
 import { compareScores } from "../api/metrics.ts";
 import { ScoreResult } from "../api/profile.ts";
 import { together } from "../engine/errors.ts";
-import { dataKey, executeTrusted, type JobContext, sandboxLimits } from "./context.ts";
-import { explainModel } from "./explain.ts";
+import { dataKey, executeTrusted, type JobContext, RefusedError, sandboxLimits } from "./context.ts";
+import { explainModel, permuteRows, predictPermuted } from "./explain.ts";
 import { packageModel } from "./package.ts";
 import { fitRecipe, predict, predictionsKey, RecipeError, refusedAs, scoringOf } from "./verify.ts";
 
@@ -41,16 +41,12 @@ async function publishCandidate(
   const baselines = candidates(context.journal.entries).filter(
     (one) => one.origin.endsWith("Baseline") && one.number !== candidate.number,
   );
-  const predicted = await together<number | undefined>([
-    predictFinal(context, candidate),
-    // A baseline that fails now takes nothing from the winner.
-    ...baselines.map((baseline) => unlessRecipeFails(predictFinal(context, baseline))),
+  const [scores] = await together<readonly FinalScore[] | undefined>([
+    scoreAll(context, prepared, candidate, baselines),
+    // Beside the scores, which do not need it: what the report is made from. What fails is told by explainModel.
+    unlessRecipeFails(predictForReport(context, candidate)),
   ]);
-  const rivals = baselines.filter(({ number }) => predicted.includes(number));
-  const [winner, ...others] = await together([
-    scoreFinal(context, prepared, candidate, rivals),
-    ...rivals.map((rival) => scoreFinal(context, prepared, rival, [])),
-  ]);
+  const [winner, ...others] = scores ?? [];
   if (!winner) throw new Error("the winner has no final score");
   const compared = candidate.origin.endsWith("Baseline") ? [winner, ...others] : others;
   const baseline = bestOf(compared) ?? winner;
@@ -89,6 +85,31 @@ export function publishingLimits(context: JobContext): ReturnType<typeof sandbox
 }
 
 const labelOf = ({ number }: Candidate): string => `final${number}`;
+
+/** The final scores of the winner, first, and of the baselines that can still be fitted. */
+async function scoreAll(
+  context: JobContext,
+  prepared: EntryOf<"DatasetPrepared">,
+  candidate: Candidate,
+  baselines: readonly Candidate[],
+): Promise<readonly FinalScore[]> {
+  const predicted = await together<number | undefined>([
+    predictFinal(context, candidate),
+    // A baseline that fails now takes nothing from the winner.
+    ...baselines.map((baseline) => unlessRecipeFails(predictFinal(context, baseline))),
+  ]);
+  const rivals = baselines.filter(({ number }) => predicted.includes(number));
+  return together([
+    scoreFinal(context, prepared, candidate, rivals),
+    ...rivals.map((rival) => scoreFinal(context, prepared, rival, [])),
+  ]);
+}
+
+/** Has the winner predict the rows that explain it, as soon as it is fitted. */
+async function predictForReport(context: JobContext, candidate: Candidate): Promise<undefined> {
+  await together<unknown>([predictFinal(context, candidate), permuteRows(context)]);
+  await predictPermuted(context, { candidate, label: labelOf(candidate) });
+}
 
 /** Fits the candidate on all rows but the final ones and lets it predict those. */
 async function predictFinal(context: JobContext, candidate: Candidate): Promise<number> {
@@ -129,7 +150,7 @@ async function unlessRecipeFails<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
-    if (error instanceof RecipeError) return undefined;
+    if (error instanceof RecipeError || error instanceof RefusedError) return undefined;
     throw error;
   }
 }

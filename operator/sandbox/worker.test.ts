@@ -40,7 +40,7 @@ elif verb == "reach":
     result += tries("another signalled", lambda: [os.kill(other, 0) for other in (2, 3, 4, 5)])
     result += tries("network", lambda: socket.create_connection(("127.0.0.1", request["port"]), 2))
 elif verb == "wait":
-    pathlib.Path("/scratch/mine").touch(); pathlib.Path("/dev/shm/mine").touch()
+    if os.getpid() == 1: pathlib.Path("/scratch/mine").touch(); pathlib.Path("/dev/shm/mine").touch()
     time.sleep(1000)
 elif verb == "die":
     ctypes.string_at(0)

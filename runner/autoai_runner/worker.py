@@ -51,6 +51,7 @@ LATER = (
     *("pandas", "scipy.linalg", "scipy.sparse.linalg", "scipy.spatial", "scipy.optimize", "scipy.stats"),
     *("sklearn", "sklearn.metrics", "autoai_runner.score", "autoai_runner.report"),
 )
+AT_ONCE = 3
 BEFORE_SPLIT = ("ingest", "normalize")
 QUIET_SECONDS = 3.0
 
@@ -107,6 +108,11 @@ class Worker:
 
     def _is_loaded(self, verb: str) -> bool:
         return f"autoai_runner.{verb}" not in self._to_load
+
+    def load(self, count: int) -> None:
+        """Loads so many of the libraries."""
+        for _ in range(count):
+            self._load()
 
     def _load(self) -> None:
         # Whatever is wrong with a library, the verb that needs it will say so.
@@ -277,23 +283,28 @@ def answer(document: dict[str, Any]) -> None:
         data = data[os.write(1, data) :]
 
 
-def why_not_secluded(directory: str) -> str | None:
-    """Why a child cannot be secluded here; found out by trying."""
-    place = Path(directory, "trial")
-    place.mkdir()
-    (place / "input").touch()
-    reading, writing = os.pipe()
+class Trial:
+    """Secludes a child, to see whether that works here."""
 
-    def works() -> NoReturn:
-        os._exit(0)
+    def __init__(self, directory: str) -> None:
+        place = Path(directory, "trial")
+        place.mkdir()
+        (place / "input").touch()
+        self._said, writing = os.pipe()
 
-    process = fork(Place(str(place), ["input"], directory), writing, works)
-    os.close(writing)
-    with os.fdopen(reading, encoding="utf-8", errors="backslashreplace") as said:
-        lines = said.read().strip().splitlines()
-    if os.waitpid(process, 0)[1] == 0:
-        return None
-    return lines[-1] if lines else "the child said nothing"
+        def works() -> NoReturn:
+            os._exit(0)
+
+        self._process = fork(Place(str(place), ["input"], directory), writing, works)
+        os.close(writing)
+
+    def why_not(self) -> str | None:
+        """Waits for its end; why a child cannot be secluded here."""
+        with os.fdopen(self._said, encoding="utf-8", errors="backslashreplace") as said:
+            lines = said.read().strip().splitlines()
+        if os.waitpid(self._process, 0)[1] == 0:
+            return None
+        return lines[-1] if lines else "the child said nothing"
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
@@ -302,11 +313,15 @@ def main(arguments: Sequence[str]) -> NoReturn:
     confine.die_with_parent()
     directory, *rest = arguments
     is_open = rest == ["--open"]
-    why = None if is_open else why_not_secluded(directory)
+    trial = None if is_open else Trial(directory)
+    worker = Worker(directory, is_open)
+    # Beside the trial: the first request needs it, and there is none before the answer.
+    worker.load(AT_ONCE)
+    why = None if trial is None else trial.why_not()
     answer({"ready": why is None, **({} if why is None else {"why": why})})
     if why is not None:
         sys.exit(1)
-    Worker(directory, is_open).serve()
+    worker.serve()
 
 
 if __name__ == "__main__":
