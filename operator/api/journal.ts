@@ -149,8 +149,9 @@ export const JournalEntry = z.discriminatedUnion("type", [
   }),
   z.strictObject({
     ...common,
-    /** spec.suspend was set: until JobResumed no time is counted. */
+    /** Until JobResumed no time is counted: spec.suspend was set, or, where there is a reason, the platform stalled. */
     type: z.literal("JobSuspended"),
+    reason: z.string().max(64).optional(),
   }),
   z.strictObject({ ...common, type: z.literal("JobResumed") }),
   z.strictObject({

@@ -64,7 +64,7 @@ function entryText(entry: JournalEntry): string {
       return [head, ...warnings.map((warning) => `  warning: ${warning}`)].join("\n");
     }
     case "JobSuspended":
-      return "Suspended";
+      return entry.reason === undefined ? "Suspended" : `Suspended: the platform stalled (${entry.reason})`;
     case "JobResumed":
       return "Resumed";
     case "JobFinished":

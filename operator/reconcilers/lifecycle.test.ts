@@ -10,6 +10,7 @@ import { TrainingJob } from "../api/trainingjob.ts";
 import { StalledError } from "../engine/errors.ts";
 import { jobPrefix, journalPrefix } from "../evaluation/context.ts";
 import { type LanguageModel, LlmRefusedError } from "../llm/language-model.ts";
+import { PlatformError } from "../sandbox/executor.ts";
 import { MemoryStore } from "../storage/memory-store.ts";
 import { FINALIZER, type Retention } from "./cleanup.ts";
 import { reconcileDataset } from "./dataset.ts";
@@ -28,8 +29,12 @@ function world(artifacts: Retention = "Retain") {
   const store = new MemoryStore();
   const cancelled: string[] = [];
   const instant = new InstantExecutor({ store, diary: () => undefined, onFinished: () => undefined });
+  const platform: { stalls?: PlatformError } = {};
   const executor = {
-    ensure: (execution: Parameters<InstantExecutor["ensure"]>[0]) => instant.ensure(execution),
+    ensure: async (execution: Parameters<InstantExecutor["ensure"]>[0]) => {
+      if (platform.stalls) throw platform.stalls;
+      return instant.ensure(execution);
+    },
     cancel: (owner: string) => Promise.resolve(void cancelled.push(owner)),
   };
   const bring: BringSource = async (source, namespace, key) => {
@@ -63,7 +68,7 @@ function world(artifacts: Retention = "Retain") {
   const job = () => cluster.get("TrainingJob", key);
   const step = () => reconcileTrainingJob(operator, key);
   return {
-    ...{ operator, cluster, store, clock, cancelled, entries, llm, job, step },
+    ...{ operator, cluster, store, clock, cancelled, entries, llm, job, step, platform },
     apply: (spec: object = {}) =>
       cluster.apply(
         TrainingJob.parse({
@@ -319,5 +324,43 @@ describe("a ModelDeployment", () => {
       status: "False",
       reason: "ModelNotAvailable",
     });
+  });
+});
+
+describe("a platform that stalls", () => {
+  test("is named on the condition, costs the job no time, and is gone on with once it is mended", async () => {
+    const { apply, until, step, job, clock, entries, platform, operator } = world();
+    const prefix = journalPrefix(apply());
+    const elapsed = async () =>
+      (await Journal.load(operator.store, prefix, clock, operator.startedAt)).elapsedSeconds();
+    await vi.waitFor(async () => {
+      await step();
+      expect(entries).toContain("DatasetPrepared");
+    }, PATIENT);
+    platform.stalls = new PlatformError("ImagePullBackOff", "no such image", { stalled: true });
+    await until("ImagePullBackOff");
+    const conditions = (await job())?.status?.conditions ?? [];
+    expect(conditions.find(({ type }) => type === "Stalled")).toMatchObject({ status: "True" });
+    const before = await elapsed();
+    for (let hour = 0; hour < 3; hour++) {
+      clock.at += 3_600_000;
+      await step();
+    }
+    expect(await elapsed()).toBe(before);
+    expect(entries.filter((type) => type === "JobSuspended")).toHaveLength(1);
+    delete platform.stalls;
+    await until("AgentFinished");
+    expect(entries.filter((type) => type === "JobResumed")).toHaveLength(1);
+    expect(await elapsed()).toBeLessThan(before + 3_600);
+  });
+
+  test("that is tried again by itself is in progress, and named too", async () => {
+    const { apply, step, job, platform } = world();
+    apply();
+    platform.stalls = new PlatformError("Evicted", "the node was low on memory");
+    await vi.waitFor(async () => {
+      await expect(step()).rejects.toMatchObject({ reason: "Evicted" });
+      expect(ready(await job())).toMatchObject({ status: "Unknown", reason: "Evicted" });
+    }, PATIENT);
   });
 });

@@ -74,13 +74,15 @@ async function advance(operator: TrainingJobReconciler, job: TrainingJob): Promi
   };
   if (find(journal.entries, "JobFinished")) return finished(operator, context);
   if (job.spec.suspend) return suspended(operator, job, journal);
-  if (journal.entries.at(-1)?.type === "JobSuspended")
-    await append(operator, context, { type: "JobResumed" });
+  const last = journal.entries.at(-1);
+  // What the platform stalled is resumed when it goes on, not whenever it is looked at.
+  if (last?.type === "JobSuspended" && last.reason === undefined) await resume(operator, context);
 
   const action = nextAction(job.spec, journal.entries, journal.elapsedSeconds());
   if (action.type === "Publish") operator.warmReport?.();
   try {
     const draft = await perform(context, action, operator);
+    await resume(operator, context);
     if (draft) await append(operator, context, draft);
     const following = nextAction(job.spec, journal.entries, journal.elapsedSeconds());
     if (following.type === "None") return await finished(operator, context);
@@ -89,6 +91,11 @@ async function advance(operator: TrainingJobReconciler, job: TrainingJob): Promi
   } catch (error) {
     return settle(operator, context, action, error);
   }
+}
+
+async function resume(operator: TrainingJobReconciler, context: JobContext): Promise<void> {
+  if (context.journal.entries.at(-1)?.type === "JobSuspended")
+    await append(operator, context, { type: "JobResumed" });
 }
 
 async function append(
@@ -115,6 +122,7 @@ async function settle(
     return { requeueAfterSeconds: 0 };
   if (error instanceof WaitingError) {
     const waitsForCode = error.reason === "Executing";
+    if (waitsForCode) await resume(operator, context);
     if (!waitsForCode) await operator.cluster.event(job, "Warning", error.reason, error.message);
     await patch(
       operator,
@@ -138,6 +146,10 @@ async function settle(
       });
       return finished(operator, context);
     }
+    // The platform's time is not the job's. Before there is an entry none is counted anyway.
+    const last = journal.entries.at(-1);
+    if (isStalled(error) && last && last.type !== "JobSuspended")
+      await append(operator, context, { type: "JobSuspended", reason: error.reason.slice(0, 64) });
     await patch(
       operator,
       job,
