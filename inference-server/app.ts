@@ -3,6 +3,7 @@ import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import { InvalidRowsError, RequestError } from "./errors.ts";
+import type { PredictionLog } from "./log/prediction-log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { ModelPackage } from "./package/verify.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -17,6 +18,7 @@ export type Served = {
   readonly schema: ModelSchema;
   readonly runtime: ModelRuntime;
   readonly metrics: Metrics;
+  readonly log: PredictionLog;
   /** Rows that one request may have. */
   readonly maxRows: number;
 };

@@ -1,12 +1,14 @@
 /** What the server counts, for Prometheus. Labels are bounded: routes, status codes, engines. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { LogObserver } from "./log/prediction-log.ts";
 import type { RuntimeObserver } from "./runtime/python-worker.ts";
 
-export type Metrics = RuntimeObserver & {
-  readonly registry: Registry;
-  request(route: string, status: number, seconds: number): void;
-  rows(count: number, warnings: number): void;
-};
+export type Metrics = RuntimeObserver &
+  LogObserver & {
+    readonly registry: Registry;
+    request(route: string, status: number, seconds: number): void;
+    rows(count: number, warnings: number): void;
+  };
 
 /** @param model labels of every metric: which model this is */
 export function metrics(model: { readonly name: string; readonly digest: string }): Metrics {
@@ -65,8 +67,36 @@ export function metrics(model: { readonly name: string; readonly digest: string 
     help: "Workers that died and were started again.",
     registers,
   });
+  const logged = new Counter({
+    name: "autoai_inference_log_entries_total",
+    help: "Predictions that are in the log, on disk.",
+    registers,
+  });
+  const logSeconds = new Histogram({
+    name: "autoai_inference_log_commit_seconds",
+    help: "Time to write and sync a group of log entries.",
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
+    registers,
+  });
+  const logDropped = new Counter({
+    name: "autoai_inference_log_dropped_total",
+    help: "Predictions that are not in the log, or not any more, though its mode wants them there.",
+    labelNames: ["reason"],
+    registers,
+  });
+  const logLag = new Gauge({
+    name: "autoai_inference_log_lag_entries",
+    help: "Predictions that wait to be written to the log.",
+    registers,
+  });
   return {
     registry,
+    logged(count, seconds) {
+      logged.inc(count);
+      logSeconds.observe(seconds);
+    },
+    dropped: (count, reason) => logDropped.inc({ reason }, count),
+    lag: (count) => logLag.set(count),
     request: (route, status, seconds) => requests.observe({ route, status: String(status) }, seconds),
     rows(count, warned) {
       rows.inc(count);

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from "fastify";
 import { app } from "./app.ts";
+import { type LogLimits, type LogMode, PredictionLog } from "./log/prediction-log.ts";
 import { metrics } from "./metrics.ts";
 import { readReference } from "./package/reference.ts";
 import { verifyPackage } from "./package/verify.ts";
@@ -37,6 +38,14 @@ export type ServeOptions = {
   readonly limits?: Partial<ServeLimits>;
   readonly logger: NonNullable<FastifyServerOptions["logger"]>;
   readonly clock?: { now(): number };
+  /** The prediction log; absent: Off. */
+  readonly log?: {
+    readonly folder: string;
+    readonly mode: LogMode;
+    /** Share of the requests that Sampled keeps, 0 to 1. */
+    readonly sample?: number;
+    readonly limits?: Partial<LogLimits>;
+  };
 };
 
 export type ModelServer = {
@@ -88,7 +97,16 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
       },
     },
   });
-  const served = { model, schema, runtime, metrics: counted, maxRows: limits.requestRows };
+  const log = new PredictionLog({
+    folder: "",
+    mode: "Off",
+    sample: 0.1,
+    ...options.log,
+    observer: counted,
+    clock: Date,
+    random: Math.random,
+  });
+  const served = { log, model, schema, runtime, metrics: counted, maxRows: limits.requestRows };
   await fastify.register(app, served);
   try {
     await fastify.ready();
@@ -105,6 +123,7 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
       // The listener first: what it has taken is answered while the worker is still there.
       await fastify.close();
       await runtime.close();
+      await log.close();
     },
   };
 }

@@ -107,6 +107,11 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
     .command("serve")
     .description("serve a READY job's model over HTTP, until it is interrupted")
     .argument("<job>")
+    .option(
+      "--log <mode>",
+      "prediction log: Off, Sampled, Background or Strict (on disk before the answer)",
+      "Background",
+    )
     .option("--port <number>", "port to listen on; 0: any that is free", "8080")
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option(
@@ -118,6 +123,15 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
     .option("--unsafe-no-sandbox", "let code written by an LLM run where bubblewrap is missing")
     .action(async (job, options) => {
       code = await (await import("./cli/serve.ts")).serve(job, options, env);
+    });
+  program
+    .command("inferences")
+    .description("print what a served job was asked and what it answered, one JSON object a line")
+    .argument("<job>")
+    .option("--since <time>", "how long ago, such as 90s, 30m, 1h, 7d, or a moment in ISO 8601", "1h")
+    .option(...home)
+    .action(async (job, options) => {
+      code = await (await import("./cli/inferences.ts")).inferences(job, options, env);
     });
   program
     .command("preview")

@@ -5,11 +5,12 @@ import { RequestError } from "../errors.ts";
 import { ERROR_SCHEMA, exampleRow, type JsonSchema } from "../schema/openapi.ts";
 import { checkColumns } from "../schema/rows.ts";
 import { columnsOfTensors, inputTensors, outputTensors, parseInfer, tensorsOf } from "../schema/tensors.ts";
+import { answer } from "./predict.ts";
 
 type Named = { Params: { name: string; version?: string } };
 
 export const openInferenceRoutes: FastifyPluginAsync<Served> = async (fastify, served) => {
-  const { model, schema, runtime, metrics, maxRows } = served;
+  const { model, schema, runtime, maxRows } = served;
   const name = model.manifest.provenance.job.name;
   const about = (summary: string, body?: JsonSchema) => ({
     schema: {
@@ -70,9 +71,10 @@ export const openInferenceRoutes: FastifyPluginAsync<Served> = async (fastify, s
     fastify.post<Named>(`${path}/infer`, about("Predict", inferSchema()), async (request) => {
       checkNamed(request.params);
       const asked = parseInfer(request.body);
-      const { rows, warnings } = checkColumns(schema, columnsOfTensors(asked), maxRows);
-      const prediction = await runtime.predict(rows);
-      metrics.rows(rows.count, warnings.length);
+      const columns = columnsOfTensors(asked);
+      const checked = checkColumns(schema, columns, maxRows);
+      const { warnings } = checked;
+      const prediction = await answer(served, request, checked, { columns: Object.fromEntries(columns) });
       return {
         model_name: name,
         model_version: model.digest,

@@ -1,12 +1,12 @@
 /** POST /predict: rows by the names of their columns. */
-import type { FastifyPluginAsync } from "fastify";
+import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import type { Served } from "../app.ts";
 import type { Prediction } from "../runtime/runtime.ts";
 import { ERROR_SCHEMA, replySchema, requestSchema } from "../schema/openapi.ts";
-import { checkBody } from "../schema/rows.ts";
+import { type CheckedRows, checkBody } from "../schema/rows.ts";
 
 export const predictRoutes: FastifyPluginAsync<Served> = async (fastify, served) => {
-  const { model, schema, runtime, metrics, maxRows } = served;
+  const { model, schema, maxRows } = served;
   const { manifest, digest } = model;
   const about = { name: manifest.name, digest };
   fastify.post(
@@ -24,13 +24,34 @@ export const predictRoutes: FastifyPluginAsync<Served> = async (fastify, served)
       },
     },
     async (request) => {
-      const { rows, warnings } = checkBody(schema, request.body, maxRows);
-      const prediction = await runtime.predict(rows);
-      metrics.rows(rows.count, warnings.length);
+      const checked = checkBody(schema, request.body, maxRows);
+      const prediction = await answer(served, request, checked, request.body);
+      const { warnings } = checked;
       return { ...named(prediction, schema.classes), model: about, requestId: request.id, warnings };
     },
   );
 };
+
+/** Predicts rows that were checked; counted and logged, whatever the protocol. */
+export async function answer(
+  { model, schema, runtime, metrics, log }: Served,
+  { id }: FastifyRequest,
+  { rows, warnings }: CheckedRows,
+  inputs: unknown,
+): Promise<Prediction> {
+  const start = performance.now();
+  const prediction = await runtime.predict(rows);
+  const milliseconds = Math.round((performance.now() - start) * 1000) / 1000;
+  metrics.rows(rows.count, warnings.length);
+  await log.record(() => ({
+    requestId: id,
+    model: model.digest,
+    milliseconds,
+    inputs,
+    ...named(prediction, schema.classes),
+  }));
+  return prediction;
+}
 
 /** Predictions by the names of their classes. */
 export function named(

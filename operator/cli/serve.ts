@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { ModelRefusedError } from "../../inference-server/errors.ts";
+import { LOG_MODES } from "../../inference-server/log/prediction-log.ts";
 import { MANIFEST_FILE, verifyPackage } from "../../inference-server/package/verify.ts";
 import { workerArguments } from "../../inference-server/python.ts";
 import { type ModelServer, serveModel } from "../../inference-server/serve.ts";
@@ -13,6 +14,7 @@ import { journalPrefix } from "../evaluation/context.ts";
 import type { Limits } from "../sandbox/executor.ts";
 import type { Resident } from "../sandbox/resident.ts";
 import { EXIT, UsageError } from "./exit.ts";
+import { predictionLogFolder } from "./inferences.ts";
 import { readyJob } from "./jobs.ts";
 import { asksAnLlm } from "./run.ts";
 
@@ -20,6 +22,7 @@ export type ServeOptions = {
   port: string;
   host: string;
   engine: string;
+  log: string;
   home?: string;
   unsafeNoSandbox?: boolean;
 };
@@ -40,6 +43,8 @@ export async function serve(name: string, options: ServeOptions, env: NodeJS.Pro
   }
   const engine = ENGINES.find((one) => one === options.engine);
   if (!engine) throw new UsageError(`--engine ${options.engine}: expected one of ${ENGINES.join(", ")}`);
+  const mode = LOG_MODES.find((one) => one === options.log);
+  if (!mode) throw new UsageError(`--log ${options.log}: expected one of ${LOG_MODES.join(", ")}`);
   const home = openHome(homePath(options.home, env));
   const job = await readyJob(home, name);
   const stop = interruption();
@@ -53,6 +58,7 @@ export async function serve(name: string, options: ServeOptions, env: NodeJS.Pro
       ...launch,
       socketPath: join(shared, "worker.sock"),
       logger: { level: "warn", stream: process.stderr },
+      log: { folder: predictionLogFolder(home, job), mode },
     });
     return await untilStopped(server, { name, port, host: options.host }, stop.signal);
   } catch (error) {

@@ -152,6 +152,12 @@ describe("commands on a job that is READY", () => {
     running.kill("SIGINT");
     const ended = await running.ended;
     expect([ended.code, ended.stderr]).toEqual([0, ""]);
+    const logged = await cli("inferences", "job", "--since", "1h");
+    expect(JSON.parse(logged.stdout)).toMatchObject({
+      predictions: [expected],
+      inputs: { rows: [{ a: 1 }] },
+    });
+    expect((await cli("inferences", "job", "--since", "yesterday")).code).toBe(2);
   });
 
   test("serve refuses a package that was changed", async () => {
