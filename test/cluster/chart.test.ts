@@ -12,6 +12,8 @@ const name = `${release}-autoai`;
 const CRDS = ["datasets.autoai.dev", "modeldeployments.autoai.dev", "trainingjobs.autoai.dev"];
 const MINUTES = 60_000;
 
+const TOOL = { "app.kubernetes.io/managed-by": "autoai", "autoai.dev/role": "execution" };
+
 /** Of the release, and of its jobs. */
 let namespace = "";
 let jobs = "";
@@ -83,27 +85,66 @@ function older(): string {
   return folder;
 }
 
-/** Runs a program in the operator's container, which has what it takes to speak to the store. */
-async function inOperator(program: string): Promise<string> {
-  const store = `
-    import { S3Store } from "/opt/autoai/dist/operator/storage/minio.js";
-    const { AUTOAI_STORE_ENDPOINT: endpoint, AUTOAI_STORE_BUCKET: bucket, AUTOAI_STORE_REGION: region,
-      AUTOAI_STORE_ACCESS_KEY: accessKey, AUTOAI_STORE_SECRET_KEY: secretKey } = process.env;
-    const store = new S3Store({ endpoint, bucket, region, accessKey, secretKey });
-  `;
-  return cluster.kubectl(
-    ...[
-      "exec",
-      "--namespace",
-      namespace,
-      `deployment/${name}`,
-      "--",
-      "node",
-      "--input-type=module",
-      "--eval",
-    ],
-    `${store}${program}`,
+/** A pod under Pod Security restricted that runs a command of an image to its end; what it printed. */
+async function printed(pod: {
+  readonly name: string;
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly where?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}): Promise<string> {
+  const { name: podName, image, command, labels = TOOL, where = jobs, env = {} } = pod;
+  await cluster.apply({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: podName, namespace: where, labels },
+    spec: {
+      restartPolicy: "Never",
+      automountServiceAccountToken: false,
+      securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: "RuntimeDefault" } },
+      containers: [
+        {
+          name: "main",
+          image,
+          command,
+          env: Object.entries(env).map(([variable, value]) => ({ name: variable, value })),
+          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+        },
+      ],
+    },
+  });
+  await cluster.kubectl(
+    ...["wait", "--namespace", where, `pod/${podName}`, "--timeout=120s"],
+    "--for=jsonpath={.status.phase}=Succeeded",
   );
+  return cluster.kubectl("logs", "--namespace", where, podName);
+}
+
+/** The operator's container, as it is deployed. */
+const operatorContainer = async (): Promise<Manifest> =>
+  (await read("deployment", name, "--namespace", namespace)).spec.template.spec.containers[0];
+
+/** Runs a program that speaks to the store as the operator does, with its code and its credentials. */
+async function inStore(podName: string, program: string): Promise<string> {
+  const { accessKey, secretKey } = await credentials();
+  const decoded = (text: string) => Buffer.from(text, "base64").toString();
+  const options = {
+    endpoint: `http://${name}-minio.${namespace}.svc:9000`,
+    bucket: "autoai",
+    region: "us-east-1",
+    accessKey: decoded(accessKey),
+    secretKey: decoded(secretKey),
+  };
+  const code = `import { S3Store } from "/opt/autoai/dist/operator/storage/minio.js";
+    const store = new S3Store(JSON.parse(process.env.OPTIONS));
+    ${program}`;
+  return printed({
+    name: podName,
+    image: (await operatorContainer()).image,
+    command: ["node", "--input-type=module", "--eval", code],
+    env: { OPTIONS: JSON.stringify(options) },
+  });
 }
 
 /** Whatever of the release is in the cluster, as `kind/name`. */
@@ -174,45 +215,13 @@ try:
     print("reached")
 except OSError as error:
     print("refused", error)`;
-      const start = (pod: string, labels: Record<string, string>, where = jobs) =>
-        cluster.apply({
-          apiVersion: "v1",
-          kind: "Pod",
-          metadata: { name: pod, namespace: where, labels },
-          spec: {
-            restartPolicy: "Never",
-            automountServiceAccountToken: false,
-            securityContext: {
-              runAsNonRoot: true,
-              runAsUser: 65532,
-              seccompProfile: { type: "RuntimeDefault" },
-            },
-            containers: [
-              {
-                name: "probe",
-                image,
-                command: ["python3", "-c", probe],
-                securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
-              },
-            ],
-          },
-        });
-      const tool = { "app.kubernetes.io/managed-by": "autoai", "autoai.dev/role": "execution" };
-      await start("tool", tool);
-      await start("other", { app: "web" });
-      await start("beside-the-store", tool, namespace);
-      const said = async (pod: string, where = jobs) => {
-        await cluster.kubectl(
-          ...["wait", "--namespace", where, `pod/${pod}`, "--timeout=90s"],
-          "--for=jsonpath={.status.phase}=Succeeded",
-        );
-        return cluster.kubectl("logs", "--namespace", where, pod);
-      };
-      expect(await said("tool")).toMatch(/^reached/);
-      expect(await said("other")).toMatch(/^refused/);
-      expect(await said("beside-the-store", namespace)).toMatch(/^refused/);
+      const command = ["python3", "-c", probe];
+      const beside = { image, command, where: namespace };
+      expect(await printed({ name: "tool", image, command })).toMatch(/^reached/);
+      expect(await printed({ name: "other", image, command, labels: { app: "web" } })).toMatch(/^refused/);
+      expect(await printed({ name: "beside-the-store", ...beside })).toMatch(/^refused/);
     },
-    3 * MINUTES,
+    4 * MINUTES,
   );
 
   test("gives the operator rights in its namespaces and none elsewhere", async () => {
@@ -257,7 +266,10 @@ except OSError as error:
     "is upgraded, the CRDs with it; the store is not restarted and keeps its credentials",
     async () => {
       const had = { credentials: await credentials(), minio: (await minioPod()).metadata.uid };
-      await inOperator(`await store.ensureBucket(); await store.put("chart/test", Buffer.from("kept"));`);
+      await inStore(
+        "writes",
+        `await store.ensureBucket(); await store.put("chart/test", Buffer.from("kept"));`,
+      );
       await deploy(chart, { "operator.logLevel": "debug" });
       expect(await credentials()).toEqual(had.credentials);
       expect((await minioPod()).metadata.uid).toBe(had.minio);
@@ -289,9 +301,9 @@ except OSError as error:
     "installed again, it finds what the store had",
     async () => {
       await deploy(chart);
-      expect(await inOperator(`console.log(Buffer.from(await store.get("chart/test")).toString());`)).toBe(
-        "kept\n",
-      );
+      expect(
+        await inStore("reads", `console.log(Buffer.from(await store.get("chart/test")).toString());`),
+      ).toBe("kept\n");
     },
     4 * MINUTES,
   );
