@@ -263,8 +263,29 @@ const ROWS: Row[] = [
   },
   {
     of: "a pod that no node takes",
-    view: pod(unscheduled(121, "0/1 nodes are available: 1 Insufficient cpu."), { created: NOW - 121_000 }),
-    is: { reason: "Unschedulable", message: /Insufficient cpu.*spec\.sandbox\.resources/, retry: "Stall" },
+    view: pod(
+      unscheduled(121, "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."),
+      {
+        created: NOW - 121_000,
+      },
+    ),
+    is: { reason: "Unschedulable", message: /node affinity.*spec\.sandbox\.resources/, retry: "Stall" },
+  },
+  {
+    of: "a pod that waits for room on full nodes",
+    view: pod(unscheduled(299, "0/1 nodes are available: 1 Insufficient cpu."), { created: NOW - 299_000 }),
+    is: undefined,
+  },
+  {
+    of: "a pod that has waited for room for long",
+    view: pod(unscheduled(301, "0/1 nodes are available: 1 Insufficient cpu."), { created: NOW - 301_000 }),
+    is: { reason: "Unschedulable", message: /Insufficient cpu/, retry: "Stall" },
+  },
+  {
+    of: "a pod that has found a node at last",
+    view: pod(creating, { created: NOW - 200_000 }),
+    events: [{ reason: "FailedScheduling", message: "0/1 nodes are available: 1 Insufficient cpu." }],
+    is: undefined,
   },
   {
     of: "an image that cannot be pulled",

@@ -13,8 +13,10 @@ export type Verdict =
   /** The code's own doing, which its supervisor did not live to tell. */
   | { readonly ended: "OutOfMemory" | "DiskFull"; readonly message: string };
 
-/** Milliseconds that a pod may look for a node: others may be about to end. */
+/** Milliseconds that a pod may look for a node. */
 export const UNSCHEDULABLE_MS = 120_000;
+/** The same where nodes are full: others may be about to end. */
+export const FULL_MS = 300_000;
 /** Milliseconds that a container may take to be made: an image is pulled, a volume mounted. */
 export const STARTING_MS = 60_000;
 /** Milliseconds in which one failure to pull may be a passing one. */
@@ -201,7 +203,8 @@ function ofStart(
   const scheduled = status.conditions?.find(({ type }) => type === "PodScheduled");
   if (scheduled?.status === "False" && scheduled.reason === "Unschedulable") {
     const since = scheduled.lastTransitionTime?.getTime() ?? pod.created;
-    if (now - since < UNSCHEDULABLE_MS) return undefined;
+    const full = /Insufficient|Too many pods/.test(scheduled.message ?? "");
+    if (now - since < (full ? FULL_MS : UNSCHEDULABLE_MS)) return undefined;
     return stall(
       "Unschedulable",
       `no node takes the pod: ${scheduled.message ?? "the scheduler gave no reason"}; add room, or ask for less in spec.sandbox.resources`,
@@ -234,7 +237,6 @@ const STARTING_EVENTS = new Set([
   "FailedMount",
   "FailedAttachVolume",
   "FailedCreatePodSandBox",
-  "FailedScheduling",
   "NetworkNotReady",
 ]);
 

@@ -261,6 +261,11 @@ describe("what the platform does wrong", () => {
     await until(() => woken.length === 1);
     await expect(executor.ensure(EXECUTION)).rejects.toMatchObject({ reason: "NotStarted" });
     expect(pods.removed).toEqual(["job-1"]);
+    // Nothing ran, so it is no attempt: the next pod has the same name.
+    await executor.ensure(EXECUTION);
+    await until(() => created().length === 2);
+    expect(created()).toEqual(["job-1", "job-1"]);
+    await executor.close();
   });
 
   it.each([

@@ -194,9 +194,10 @@ export class PodExecutor implements Executor {
         await this.#conclude(execution, { ...NOTHING_RAN, ended, output, signal: "SIGKILL", seconds });
       } else if (verdict !== undefined) {
         const { reason, message } = verdict;
-        await attempts.record({ reason, message, at: this.#now() });
+        const unbegun = "unbegun" in verdict;
+        if (!unbegun) await attempts.record({ reason, message, at: this.#now() });
         await pods.remove(namespace, name);
-        throw new PlatformError(reason, message);
+        throw new PlatformError(reason, message, { stalled: unbegun && verdict.stalled });
       }
       // The outcome is what counts: a pod that is left ends by itself, and goes with its owner.
       await pods.remove(namespace, name).catch((error) => log("pod not removed", { pod: name, error }));

@@ -61,8 +61,16 @@ export type Watch = {
   readonly onTrouble: (trouble: PlatformError | undefined) => void;
 };
 
-/** undefined: the outcome is there. Otherwise what went wrong; never a stall, for those are waited out. */
-export async function watchPod(watch: Watch): Promise<Exclude<Verdict, { retry: "Stall" }> | undefined> {
+/** A pod that was given up before anything of it ran: no attempt, for nothing was begun. */
+export type Unbegun = {
+  readonly unbegun: true;
+  readonly reason: string;
+  readonly message: string;
+  readonly stalled: boolean;
+};
+
+/** undefined: the outcome is there. Otherwise what went wrong; a stall only once it has lasted too long. */
+export async function watchPod(watch: Watch): Promise<Verdict | Unbegun | undefined> {
   const { pods, namespace, name, nudge, now } = watch;
   const begun = now();
   let pause = watch.pollMs().first;
@@ -95,14 +103,13 @@ export async function watchPod(watch: Watch): Promise<Exclude<Verdict, { retry: 
         watch.onStarted(view.created);
       }
       const verdict = classify(view, started ? [] : await events(view), now());
-      if (verdict !== undefined && ("ended" in verdict || verdict.retry === "SameStep"))
-        return verdict as Exclude<Verdict, { retry: "Stall" }>;
+      if (verdict !== undefined && ("ended" in verdict || verdict.retry === "SameStep")) return verdict;
       if (!started && now() - view.created > PENDING_SECONDS * 1000) {
         const { reason, message } = verdict ?? {
           reason: "NotStarted",
           message: "the pod did not start in time",
         };
-        return { reason, message, retry: "SameStep" };
+        return { unbegun: true, reason, message, stalled: verdict !== undefined };
       }
       if (verdict?.reason !== trouble) {
         trouble = verdict?.reason;
