@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 
 const dryRun = (manifest: string) =>
-  cluster.run(["apply", "--server-side", "--dry-run=server", "-n", namespace, "-f", "-"], manifest);
+  cluster.run(["apply", "--dry-run=server", "-n", namespace, "-f", "-"], manifest);
 
 describe("a manifest with one thing wrong is refused by the API server, with the field and the reason", () => {
   test.each(INVALID_MANIFESTS)("$name", async ({ manifest, field, server }) => {
