@@ -21,11 +21,12 @@ export async function cleanUp(
   { cluster, store, executor, artifacts = "Retain" }: Cleaner,
   resource: Resource,
   owner: string,
-  prefix: string,
+  /** Prefixes in the store of what it kept; those that others need to be found come last. */
+  kept: () => Promise<readonly string[]>,
 ): Promise<void> {
   // Also where the finalizer is gone: the resource may be kept by somebody else's.
   await executor.cancel(owner);
   if (!resource.metadata.finalizers?.includes(FINALIZER)) return;
-  if (artifacts === "Delete") await store.deletePrefix(`${prefix}/`);
+  if (artifacts === "Delete") for (const prefix of await kept()) await store.deletePrefix(`${prefix}/`);
   await cluster.setFinalizer(resource, FINALIZER, false);
 }

@@ -49,7 +49,7 @@ export async function reconcileDataset(operator: DatasetReconciler, key: string)
   }
   try {
     if (read.metadata.deletionTimestamp !== undefined) {
-      await cleanUp(operator, read, `dataset:${key}`, datasetKeys(read).prefix);
+      await cleanUp(operator, read, `dataset:${key}`, async () => [datasetKeys(read).prefix]);
       return {};
     }
     if (isOver(read)) return {};

@@ -107,6 +107,7 @@ describe("a deleted job", () => {
       expect(await job()).toBeUndefined();
       expect(cancelled).toContain("team/churn");
       expect((await store.list(`${prefix}/`)).length > 0).toBe(kept === "Retain");
+      expect((await store.list("models/team/churn/")).length > 0).toBe(kept === "Retain");
     },
   );
 

@@ -50,7 +50,7 @@ export async function reconcileTrainingJob(operator: TrainingJobReconciler, key:
   }
   try {
     if (read.metadata.deletionTimestamp !== undefined) {
-      await cleanUp(operator, read, ownerKey(read), jobPrefix(read));
+      await cleanUp(operator, read, ownerKey(read), () => keptOf(operator, read));
       return {};
     }
     const job = await operator.cluster.setFinalizer(read, FINALIZER, true);
@@ -60,6 +60,13 @@ export async function reconcileTrainingJob(operator: TrainingJobReconciler, key:
     if (error instanceof ConflictError) return { requeueAfterSeconds: 0 };
     throw error;
   }
+}
+
+/** The model that it published, and then all else, the journal that names the model included. */
+async function keptOf({ store, clock }: TrainingJobReconciler, job: TrainingJob): Promise<string[]> {
+  const { entries } = await Journal.load(store, journalPrefix(job), clock, 0);
+  const published = find(entries, "ModelPublished");
+  return [...(published ? [published.prefix] : []), jobPrefix(job)];
 }
 
 async function advance(operator: TrainingJobReconciler, job: TrainingJob): Promise<Result> {
