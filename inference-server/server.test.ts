@@ -1,0 +1,103 @@
+/** The server as a program, as a container runs it. */
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type BuiltPackage, modelPackage, PYTHON, ROW, RUNNER } from "../test/builders/model-package.ts";
+import { workerArguments } from "./python.ts";
+
+let model: BuiltPackage;
+let folder: string;
+beforeAll(async () => {
+  model = await modelPackage("faulty");
+  folder = mkdtempSync(join(tmpdir(), "server-"));
+});
+afterAll(() => {
+  model[Symbol.dispose]();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function program(...args: string[]) {
+  const child = spawn(process.execPath, [join(import.meta.dirname, "server.ts"), ...args]);
+  let said = "";
+  const heard = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+      for (const look of heard) look();
+    });
+  }
+  const ended = new Promise<{ code: number | null; said: string }>((resolve) =>
+    child.once("close", (code) => resolve({ code, said })),
+  );
+  const until = (pattern: RegExp) =>
+    new Promise<string>((resolve, reject) => {
+      const look = () => {
+        const found = pattern.exec(said);
+        if (found) resolve(found[1] ?? "");
+      };
+      heard.add(look);
+      look();
+      ended.then(() => reject(new Error(`ended before ${pattern}: ${said}`)), reject);
+    });
+  return { child, ended, until };
+}
+
+test("refuses another package than it was told, with one line and exit code 2", async () => {
+  const other = "b".repeat(64);
+  const { ended } = program(
+    "--package",
+    model.directory,
+    "--digest",
+    other,
+    "--socket",
+    join(folder, "a.sock"),
+  );
+  const { code, said } = await ended;
+  expect(code).toBe(2);
+  expect(said.trim().split("\n")).toHaveLength(1);
+  expect(JSON.parse(said).msg).toContain(`expected digest ${other}, found ${model.digest}`);
+});
+
+test("serves by a worker that somebody else starts, and again by the next one; SIGTERM ends it well", async () => {
+  const socketPath = join(folder, "b.sock");
+  const { child, ended, until } = program(
+    ...["--package", model.directory, "--digest", model.digest, "--socket", socketPath],
+    ...["--port", "0", "--host", "127.0.0.1"],
+  );
+  const startWorker = () =>
+    spawn(
+      PYTHON,
+      workerArguments({ runnerDir: RUNNER, directory: model.directory, socketPath, engine: "Auto" }),
+      { stdio: "ignore" },
+    );
+  const first = startWorker();
+  const address = await until(/Server listening at (http:\/\/127\.0\.0\.1:\d+)/);
+  const ask = async (plan: string) => {
+    const reply = await fetch(`${address}/predict`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ rows: [{ ...ROW, plan }] }),
+    });
+    return {
+      status: reply.status,
+      body: (await reply.json()) as { predictions?: string[]; reason?: string },
+    };
+  };
+  expect((await ask("pro")).body.predictions).toEqual(["yes"]);
+  expect((await ask("die")).body.reason).toBe("WorkerUnavailable");
+  await new Promise((resolve) =>
+    first.exitCode === null ? first.once("exit", resolve) : resolve(undefined),
+  );
+  const second = startWorker();
+  while ((await fetch(`${address}/readyz`)).status !== 200) await new Promise((wait) => setTimeout(wait, 50));
+  expect((await ask("pro")).status).toBe(200);
+  child.kill("SIGTERM");
+  expect((await ended).code).toBe(0);
+  // Its server has gone: the worker ends by itself.
+  await new Promise((resolve) =>
+    second.exitCode === null ? second.once("exit", resolve) : resolve(undefined),
+  );
+  expect(second.exitCode).toBe(0);
+});
