@@ -58,15 +58,19 @@ function recipeOf(task: Task): Recipe {
   return { files, regression };
 }
 
-test.each(["BinaryClassification", "Regression"] as const)("a blend for %s", async (task) => {
-  using model = await modelPackage("recipe", recipeOf(task));
-  // Served compiled or not at all: the gate compared it with its pipeline.
-  await using server = await modelServer(model.directory, { engine: "Compiled" });
-  const { body } = await server.get("/v1/model");
-  expect(body.runtime).toMatchObject({ ready: true, engine: "Compiled" });
-  const answer = await server.post("/predict", {
-    rows: [body.example, { ...body.example, ticket: null, until: null }],
-  });
-  expect(answer.status, JSON.stringify(answer.body)).toBe(200);
-  expect(answer.body.predictions).toHaveLength(2);
-});
+test.each(["BinaryClassification", "Regression"] as const)(
+  "a blend for %s",
+  async (task) => {
+    using model = await modelPackage("recipe", recipeOf(task));
+    // Served compiled or not at all: the gate compared it with its pipeline.
+    await using server = await modelServer(model.directory, { engine: "Compiled" });
+    const { body } = await server.get("/v1/model");
+    expect(body.runtime).toMatchObject({ ready: true, engine: "Compiled" });
+    const answer = await server.post("/predict", {
+      rows: [body.example, { ...body.example, ticket: null, until: null }],
+    });
+    expect(answer.status, JSON.stringify(answer.body)).toBe(200);
+    expect(answer.body.predictions).toHaveLength(2);
+  },
+  600_000,
+);

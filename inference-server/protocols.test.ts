@@ -239,6 +239,21 @@ describe("the Open Inference Protocol V2", () => {
     expect((await infer({ inputs: inputs(1), outputs: [{ name: "x" }] })).body.reason).toBe("UnknownOutput");
   });
 
+  test("takes JSON under whatever type clients give it; tensors in binary are refused with what to do", async () => {
+    const send = (headers: Record<string, string>) =>
+      server.fastify.inject({
+        method: "POST",
+        url: "/v2/models/logistic/infer",
+        headers,
+        payload: Buffer.from(JSON.stringify({ inputs: inputs(1) })),
+      });
+    expect((await send({ "content-type": "application/octet-stream" })).statusCode).toBe(200);
+    expect((await send({})).statusCode).toBe(200);
+    const binary = await send({ "inference-header-content-length": "20" });
+    expect([binary.statusCode, binary.json().reason]).toEqual([415, "BinaryTensors"]);
+    expect(binary.json().error).toContain("send them as JSON");
+  });
+
   test("names what is wrong, as text in `error`", async () => {
     const wrong = await infer({ inputs: [tensor("age", "INT64", [1, 2], [3, 1]), tensor("x", "FP64", [1])] });
     expect(wrong.status).toBe(422);

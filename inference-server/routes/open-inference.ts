@@ -37,6 +37,17 @@ export const openInferenceRoutes: FastifyPluginAsync<Served> = async (fastify, s
       throw new RequestError(404, "UnknownVersion", `of ${name}, version ${model.digest} is served`);
     }
   };
+  // Clients of the protocol send JSON under other types, or none (tritonclient).
+  const json = fastify.getDefaultJsonParser("remove", "ignore");
+  fastify.addContentTypeParser("*", { parseAs: "string" }, (request, body, done) => {
+    if (request.headers["inference-header-content-length"] === undefined) {
+      json(request, body as string, done);
+      return;
+    }
+    const message =
+      "tensors in binary are not supported: send them as JSON (tritonclient: binary_data=False)";
+    done(new RequestError(415, "BinaryTensors", message));
+  });
   const notReady = () =>
     new RequestError(
       503,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -116,3 +117,28 @@ def _number(cell: str | None) -> float:
         return float(cell) if cell is not None and "_" not in cell else float("nan")
     except ValueError:
         return float("nan")
+
+
+def row_count(value: Value) -> int:
+    """How many rows a value has."""
+    return len(value) if isinstance(value, np.ndarray) else len(value[0])
+
+
+def finite(cells: Floats) -> Floats:
+    """What is not finite is missing."""
+    return np.where(np.isfinite(cells), cells, np.nan)
+
+
+def moment(text: str | None) -> datetime | None:
+    """A date as the canonical CSV has it, in UTC; None for no date."""
+    try:
+        found = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return (
+        None
+        if found is None
+        else found.replace(tzinfo=UTC)
+        if found.tzinfo is None
+        else found.astimezone(UTC)
+    )
