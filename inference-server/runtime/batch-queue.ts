@@ -48,23 +48,26 @@ export class BatchQueue {
   take(): Waiting[] {
     const now = this.#now();
     const batch: Waiting[] = [];
+    const left: Waiting[] = [];
     let rows = 0;
-    let taken = 0;
     for (const one of this.#waiting) {
-      const late = one.deadline < now;
-      if (!late && batch.length > 0) {
-        const joins = !one.rows.alone && !batch[0]?.rows.alone;
-        if (!joins || rows + one.rows.count > this.#limits.batchRows) break;
+      if (one.deadline < now) {
+        this.#rows -= one.rows.count;
+        one.reject(new TimedOutError(this.#limits.waitMilliseconds));
+        continue;
       }
-      taken++;
-      this.#rows -= one.rows.count;
-      if (late) one.reject(new TimedOutError(this.#limits.waitMilliseconds));
-      else {
-        batch.push(one);
-        rows += one.rows.count;
+      // The oldest is always taken; those that do not go with it stay in their order.
+      const first = batch[0];
+      const joins = one.rows.types === first?.rows.types && rows + one.rows.count <= this.#limits.batchRows;
+      if (first !== undefined && !joins) {
+        left.push(one);
+        continue;
       }
+      batch.push(one);
+      rows += one.rows.count;
     }
-    this.#waiting = this.#waiting.slice(taken);
+    this.#rows -= rows;
+    this.#waiting = left;
     return batch;
   }
 

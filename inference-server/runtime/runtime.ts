@@ -7,8 +7,8 @@ export type RowBatch = {
   readonly numbers: readonly Float64Array[];
   /** One array a text column, in the order of the schema; null where missing. */
   readonly texts: readonly (readonly (string | null)[])[];
-  /** Whether it may not share a batch: its cells would change the types of the columns for the other rows. */
-  readonly alone: boolean;
+  /** Names the columns whose type its cells change; only rows of the same types share a batch. */
+  readonly types: string;
 };
 
 export type Prediction = {

@@ -68,20 +68,24 @@ export class BatchBuilder {
   }
 
   build(): RowBatch {
-    return { count: this.#count, numbers: this.#numbers, texts: this.#texts, alone: this.#alone() };
+    return { count: this.#count, numbers: this.#numbers, texts: this.#texts, types: this.#types() };
   }
 
-  /** Cells that pandas would give a column another type for, and by that the rows beside them. */
-  #alone(): boolean {
-    return this.#schema.columns.some(({ kind, position, feature }) => {
-      if (kind === "integer" || kind === "boolean") {
-        return !feature.nullable && (this.#numbers[position]?.some(Number.isNaN) ?? false);
-      }
-      return (
-        kind === "codes" &&
-        (this.#texts[position]?.some((cell) => (cell === null ? !feature.nullable : !isNumeric(cell))) ??
-          false)
-      );
-    });
+  /**
+   * Columns that pandas would give another type than in training: whole numbers or truths with gaps (~), codes that are
+   * text ("). The same for the same columns, empty for most requests.
+   */
+  #types(): string {
+    return this.#schema.columns
+      .map(({ kind, position, feature }) => {
+        const gaps = !feature.nullable;
+        if (kind === "integer" || kind === "boolean") {
+          return gaps && this.#numbers[position]?.some(Number.isNaN) ? `~${kind[0]}${position}` : "";
+        }
+        const cells = kind === "codes" ? this.#texts[position] : undefined;
+        if (cells?.some((cell) => cell !== null && !isNumeric(cell))) return `"${position}`;
+        return gaps && cells?.includes(null) ? `~c${position}` : "";
+      })
+      .join("");
   }
 }

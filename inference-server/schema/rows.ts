@@ -13,6 +13,8 @@ export const MAX_PROBLEMS = 100;
 export const MAX_WARNINGS = 100;
 const MAX_TEXT = 100_000;
 const SHOWN = 40;
+/** The package lists values cut at this length. */
+const LISTED_CHARACTERS = 64;
 
 /** Named columns of equal length; a column that is not in the request is absent. */
 type Columns = ReadonlyMap<string, readonly unknown[]>;
@@ -201,7 +203,7 @@ class Check {
   #unusual(column: Column, row: number, text: string): void {
     if (column.kind === "codes" && !isNumeric(text)) {
       this.#warn(row, column, `${shown(text)} is no number, as all values in training were`);
-    } else if (column.known && !column.known.has(text)) {
+    } else if (column.known && !column.known.has(text.slice(0, LISTED_CHARACTERS))) {
       this.#warn(row, column, `${shown(text)} is not among the values of training`);
     }
   }

@@ -3,7 +3,7 @@
 `pandas.read_csv` chose the types of the columns when the model was trained. The same types are made here,
 whatever else is in the batch: what a row is answered must not depend on the rows that happen to be asked
 beside it. Where a batch cannot have them (a missing cell in a column of whole numbers) it has the ones
-that read_csv would choose; the server sends such requests alone.
+that read_csv would choose; the server mixes such requests with no others.
 """
 
 from __future__ import annotations
