@@ -130,6 +130,19 @@ describe("before anything is loaded", () => {
   });
 });
 
+test("a worker that ends before it is ready, start after start, is given up", async () => {
+  using model = await modelPackage("faulty");
+  let starts = 0;
+  const launch = () => {
+    starts++;
+    return { ended: Promise.resolve("it ran out of memory"), kill: () => undefined };
+  };
+  await expect(modelServer(model.directory, { launch })).rejects.toThrow(
+    "the worker ended before the model was ready: it ran out of memory",
+  );
+  expect(starts).toBe(3);
+});
+
 test("a model that does not answer its reference rows as it did is refused", async () => {
   using model = await modelPackage("logistic");
   const file = join(model.directory, "reference-predictions.csv");

@@ -15,6 +15,8 @@ import { encodeJson, encodeRows, type Frame } from "./frames.ts";
 import type { Engine, ModelRuntime, Prediction, RowBatch, RuntimeStatus } from "./runtime.ts";
 import { listen, WorkerConnection, type WorkerLauncher, type WorkerProcess } from "./worker-link.ts";
 
+/** Starts that may fail before the first that succeeds. */
+const FIRST_STARTS = 3;
 const FRAME_SLACK_BYTES = 64 * 1024;
 
 const Greeting = z.discriminatedUnion("kind", [
@@ -152,6 +154,10 @@ export class PythonWorker implements ModelRuntime {
       if (this.#closing) return;
       this.#fail(why);
       observer.workerEnded(why);
+      if (this.#failures >= FIRST_STARTS - 1) {
+        // Of no effect once it has started: from then on it is tried again for ever.
+        this.#started?.reject(new ModelRefusedError(`the worker ended before the model was ready: ${why}`));
+      }
       await sleep((this.#options.backoff ?? backoff)(this.#failures++), undefined, { ref: false });
       if (this.#closing) return;
       this.#restarts++;
