@@ -41,12 +41,18 @@ class Bounds:
 
 
 def listen(path: Path) -> socket.socket:
-    """A socket on which the supervisor, which may be another user, can reach us."""
-    path.unlink(missing_ok=True)
+    """A socket on which the supervisor, which may be another user, can reach us.
+
+    It appears under its name when it is open to all and listens: the supervisor starts at the same time, and
+    one that came between would find a closed door.
+    """
+    closed = path.with_name(f".{path.name}")
+    closed.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
-    path.chmod(0o777)
+    listener.bind(str(closed))
+    closed.chmod(0o777)
     listener.listen(1)
+    closed.rename(path)
     return listener
 
 

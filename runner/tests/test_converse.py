@@ -134,3 +134,23 @@ def test_nobody_connects(tmp_path: Path) -> None:
     path = tmp_path / "courier.sock"
     with pytest.raises(Failure, match="SandboxNotStarted"):
         converse.accept(converse.listen(path), path, 0.05)
+
+
+def test_the_socket_appears_when_everybody_can_connect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "courier.sock"
+    seen: list[bool] = []
+
+    class Watched(socket.socket):
+        def listen(self, backlog: int = 1, /) -> None:
+            seen.append(path.exists())
+            super().listen(backlog)
+            seen.append(path.exists())
+
+    monkeypatch.setattr(socket, "socket", Watched)
+    with converse.listen(path):
+        assert seen == [False, False]
+        assert path.stat().st_mode & 0o777 == 0o777
+        socket.socket(socket.AF_UNIX).connect(str(path))
+        assert [entry.name for entry in tmp_path.iterdir()] == ["courier.sock"]

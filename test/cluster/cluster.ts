@@ -29,8 +29,9 @@ export type Cluster = {
   readonly context: string | undefined;
   /** Whether it is this machine's own node (test/cluster/start), with all that the README says of it. */
   readonly own: boolean;
-  /** Path of kubectl, or its name. */
+  /** kubectl itself, and the flags that name the cluster, for what runs on in the background. */
   readonly program: string;
+  readonly flags: readonly string[];
   /** kubectl's standard output. Throws with its errors when it fails. */
   kubectl(...args: string[]): Promise<string>;
   /** kubectl with something on its standard input, whatever comes of it. */
@@ -147,5 +148,5 @@ export function withCluster(): Cluster {
     await kubectl("wait", "pod", ...release, "--for=delete", "--timeout=120s");
   };
   const own = kubeconfig === ownKubeconfig;
-  return { kubeconfig, context, own, program, kubectl, run, apply, get, namespace, operator, exec };
+  return { kubeconfig, context, own, program, flags, kubectl, run, apply, get, namespace, operator, exec };
 }

@@ -1,0 +1,38 @@
+/** The installed operator's store, from outside of the cluster: by its Secret, through a forwarded port. */
+import { spawn } from "node:child_process";
+import { S3Store } from "../../operator/storage/minio.ts";
+import type { Cluster } from "./cluster.ts";
+
+/** `close` ends the forwarding. */
+export async function artifactStore(cluster: Cluster): Promise<{ store: S3Store; close: () => void }> {
+  const secret = async (key: string) => {
+    const encoded = await cluster.kubectl(
+      ...["get", "secret", "-n", "autoai-system", "autoai-store", "-o", `jsonpath={.data.${key}}`],
+    );
+    return Buffer.from(encoded, "base64").toString("utf8");
+  };
+  const forward = spawn(cluster.program, [
+    ...cluster.flags,
+    ...["port-forward", "-n", "autoai-system", "service/autoai-minio", ":9000", "--address", "127.0.0.1"],
+  ]);
+  const port = await new Promise<string>((resolve, reject) => {
+    let said = "";
+    const hear = (chunk: Buffer) => {
+      said += chunk.toString("utf8");
+      const found = /127\.0\.0\.1:(\d+) ->/.exec(said)?.[1];
+      if (found !== undefined) resolve(found);
+    };
+    forward.stdout.on("data", hear);
+    forward.stderr.on("data", hear);
+    forward.once("error", reject);
+    forward.once("exit", () => reject(new Error(`kubectl port-forward ended: ${said}`)));
+  });
+  const store = new S3Store({
+    endpoint: `http://127.0.0.1:${port}`,
+    bucket: "autoai",
+    region: "us-east-1",
+    accessKey: await secret("accessKey"),
+    secretKey: await secret("secretKey"),
+  });
+  return { store, close: () => forward.kill() };
+}
