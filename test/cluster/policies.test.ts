@@ -1,4 +1,6 @@
 /** NetworkPolicies let through and block as Kubernetes says, so that tests of tool pods' fences mean something. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { eventually, type Manifest, withCluster } from "./cluster.ts";
 
@@ -256,6 +258,28 @@ describe("egress", () => {
       }),
       { "friend named:80": "open", "friend api:443": "closed" },
     ));
+});
+
+// The agent reads policies by a list when it starts, and by a watch later: both must come to the same.
+test.runIf(cluster.own)("policies are in force as before when the agent was started again", async () => {
+  const from = [{ podSelector: { matchLabels: { role: "friend" } } }];
+  const rules = policy(here, "server", { ingress: [{ from, ports: [{ port: 8080 }] }] });
+  await expectUnder(rules, { "friend server:8080": "open", "stranger server:8080": "closed" });
+  const run = join(String(cluster.kubeconfig), "..");
+  const agents = readdirSync("/proc").filter((id) => {
+    try {
+      return readFileSync(`/proc/${id}/cmdline`, "utf8").endsWith(`agent/main.ts\0${run}\0`);
+    } catch {
+      return false; // not a process, or one that has ended
+    }
+  });
+  expect(agents).toHaveLength(1);
+  process.kill(Number(agents[0]));
+  // No pod starts until the agent is there again and has read everything.
+  await cluster.apply(pod(here, "late", {}, "import time\nwhile True: time.sleep(3600)"));
+  await cluster.kubectl("wait", "--for=condition=Ready", "pod/late", "-n", here, "--timeout=120s");
+  expect(await dial("stranger", ["server:8080"])).toEqual(["closed"]);
+  expect(await dial("friend", ["server:8080"])).toEqual(["open"]);
 });
 
 test("a pod that starts is fenced before its first program runs", async () => {

@@ -9,7 +9,8 @@ import { execFile } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CoreV1Api, KubeConfig, NetworkingV1Api } from "@kubernetes/client-node";
+import { promisify } from "node:util";
+import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import { mirror, type Stored } from "./mirror.ts";
 import { type Endpoint, type Labels, type Policy, ruleset } from "./policies.ts";
 import { type Claim, type Volume, volumeKeeper } from "./volumes.ts";
@@ -59,10 +60,30 @@ function nft(rules: string): Promise<void> {
   });
 }
 
+async function readRaw(path: string): Promise<string> {
+  const answer = await promisify(execFile)(
+    "kubectl",
+    ["get", "--kubeconfig", join(run ?? "", "kubeconfig"), "--raw", path],
+    {
+      maxBuffer: 1 << 30,
+    },
+  );
+  return answer.stdout;
+}
+
 const kubeconfig = new KubeConfig();
 kubeconfig.loadFromFile(join(run, "kubeconfig"));
 const core = kubeconfig.makeApiClient(CoreV1Api);
-const networking = kubeconfig.makeApiClient(NetworkingV1Api);
+
+/** What the plugin wrote of a pod; nothing where it was taken away meanwhile. */
+function readSandbox(id: string): string {
+  try {
+    return readFileSync(join(sandboxes, id), "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return "";
+    throw error;
+  }
+}
 
 const enforce = coalesced(async () => {
   const files = readdirSync(sandboxes);
@@ -72,7 +93,7 @@ const enforce = coalesced(async () => {
   const enforced: string[] = [];
   const endpoints: Endpoint[] = [];
   for (const id of files.filter((file) => !file.includes("."))) {
-    const [ip = "", namespace = "", name = ""] = readFileSync(join(sandboxes, id), "utf8").trim().split(" ");
+    const [ip = "", namespace = "", name = ""] = readSandbox(id).trim().split(" ");
     const pod = byName.get(`${namespace}/${name}`);
     if (pod === undefined) continue;
     const ports = pod.spec.containers.flatMap((container) => container.ports ?? []);
@@ -104,23 +125,23 @@ const changed = (what: () => void) => () => {
   if (ready) what();
 };
 const [pods, namespaces, policies, claims, persistent] = await Promise.all([
-  mirror<Pod>(kubeconfig, () => core.listPodForAllNamespaces(), "/api/v1/pods", changed(enforce)),
-  mirror<Stored>(kubeconfig, () => core.listNamespace(), "/api/v1/namespaces", changed(enforce)),
+  mirror<Pod>(kubeconfig, readRaw, "/api/v1/pods", changed(enforce)),
+  mirror<Stored>(kubeconfig, readRaw, "/api/v1/namespaces", changed(enforce)),
   mirror<Stored & { readonly spec: Omit<Policy, "namespace"> }>(
     kubeconfig,
-    () => networking.listNetworkPolicyForAllNamespaces(),
+    readRaw,
     "/apis/networking.k8s.io/v1/networkpolicies",
     changed(enforce),
   ),
   mirror<Claim>(
     kubeconfig,
-    () => core.listPersistentVolumeClaimForAllNamespaces(),
+    readRaw,
     "/api/v1/persistentvolumeclaims",
     changed(() => volumes()),
   ),
   mirror<Volume>(
     kubeconfig,
-    () => core.listPersistentVolume(),
+    readRaw,
     "/api/v1/persistentvolumes",
     changed(() => volumes()),
   ),

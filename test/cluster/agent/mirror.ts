@@ -16,17 +16,19 @@ type List = { readonly metadata: { readonly resourceVersion: string }; readonly 
 
 /**
  * The objects at an API path by uid, from when the first list was read until the process ends.
+ * @param read a path's JSON as the API server writes it. The client's typed lists will not do: they rename fields (`from` to
+ *   `_from`), which a watch does not.
  * @param changed called after every change
  */
 export async function mirror<T extends Stored>(
   kubeconfig: KubeConfig,
-  list: () => Promise<unknown>,
+  read: (path: string) => Promise<string>,
   path: string,
   changed: () => void,
 ): Promise<ReadonlyMap<string, T>> {
   const objects = new Map<string, T>();
   const relist = async () => {
-    const found = (await list()) as List;
+    const found = JSON.parse(await read(path)) as List;
     objects.clear();
     for (const item of found.items) objects.set(item.metadata.uid, item as T);
     changed();
