@@ -26,8 +26,12 @@ const READY_SECONDS = 15 * 60;
 // biome-ignore lint/suspicious/noExplicitAny: manifests as they stand
 type Document = any;
 
-const examples = readdirSync(EXAMPLES)
-  .filter((name) => name.endsWith(".yaml"))
+const examples = [
+  ...readdirSync(EXAMPLES),
+  ...readdirSync(join(EXAMPLES, "cluster")).map((name) => `cluster/${name}`),
+]
+  // cluster/churn.yaml is the same job, of the same name.
+  .filter((name) => name.endsWith(".yaml") && name !== "binary-churn.yaml")
   .map((name) => ({
     name,
     documents: parseAllDocuments(readFileSync(join(EXAMPLES, name), "utf8")).map(
@@ -69,6 +73,7 @@ function inCluster(document: Document): Manifest {
 }
 
 function configMap(source: { uri?: string }): object {
+  // As it stands, where it names a ConfigMap or a Dataset.
   if (source.uri === undefined) return source;
   const key = basename(source.uri.replace(/^file:/, ""));
   return { configMapKeyRef: { name: "data", key } };
