@@ -53,7 +53,7 @@ describe("with an operator", () => {
 
   beforeAll(async () => {
     store = await storeIn(cluster, namespace);
-    one = await startOperator(cluster, { identity: "one", port: 18101, namespace, store });
+    one = await startOperator(cluster, { identity: "one", namespace, store });
     await eventually("operator one to lead", 30, async () => (await one.metric("autoai_leader")) === 1);
   });
   afterAll(async () => {
@@ -223,7 +223,7 @@ describe("with an operator", () => {
   });
 
   test("a second operator stands by, and leads within seconds of the first one's leaving", async () => {
-    two = await startOperator(cluster, { identity: "two", port: 18102, namespace, store });
+    two = await startOperator(cluster, { identity: "two", namespace, store });
     expect(await two.metric("autoai_leader")).toBe(0);
     one.child.kill("SIGTERM");
     expect(await one.exited).toBe(0);
@@ -243,7 +243,7 @@ describe("with an operator", () => {
     const lease = ["patch", "lease", "autoai-operator", "-n", namespace, "--type=merge"];
     await cluster.kubectl(...lease, "-p", JSON.stringify(thief));
     expect(await two.exited).toBe(1);
-    one = await startOperator(cluster, { identity: "one", port: 18101, namespace, store });
+    one = await startOperator(cluster, { identity: "one", namespace, store });
     await eventually("operator one to lead", 40, async () => (await one.metric("autoai_leader")) === 1);
   });
 });

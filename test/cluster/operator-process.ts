@@ -1,5 +1,6 @@
 /** The operator as a process of this machine, against the cluster: with a store of its own there, reached by kubectl port-forward. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { type AddressInfo, createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type Cluster, eventually } from "./cluster.ts";
@@ -63,13 +64,13 @@ export async function startOperator(
   cluster: Cluster,
   settings: {
     readonly identity: string;
-    readonly port: number;
     readonly namespace: string;
     readonly store: Store;
     readonly env?: Readonly<Record<string, string>>;
   },
 ): Promise<OperatorProcess> {
-  const { identity, port, namespace, store } = settings;
+  const { identity, namespace, store } = settings;
+  const port = await freePort();
   const child = spawn(process.execPath, ["operator/main.ts"], {
     cwd: root,
     stdio: ["ignore", "pipe", "inherit"],
@@ -104,4 +105,13 @@ export async function startOperator(
     return (await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined))?.ok;
   });
   return { child, port, log, metric, exited };
+}
+
+/** A port that nobody listened on a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
