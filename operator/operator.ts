@@ -257,6 +257,8 @@ export class ClusterOperator {
       },
     });
     this.#executor = executor;
+    // What ended while nobody led.
+    for (const pod of this.#pods.list()) executor.podChanged(pod);
     return executor;
   }
 

@@ -110,6 +110,11 @@ export class KubernetesPods {
     return Promise.resolve(pod && factsOf(pod));
   }
 
+  /** Every tool pod in the cache. */
+  list(): PodFacts[] {
+    return this.#reflectors.flatMap((reflector) => reflector.list().map(factsOf));
+  }
+
   /** From the API server: what was created a moment ago is in it. */
   async listOwned(owner: string): Promise<PodFacts[]> {
     const namespace = /^(?:[a-z]+:)?([^/]+)\//.exec(owner)?.[1] ?? "default";

@@ -118,6 +118,37 @@ describe("ensure", () => {
     expect(pods.created[0]?.spec.hostAliases).toEqual([{ ip: "10.1.2.3", hostnames: ["store.example"] }]);
   });
 
+  it("removes a pod that an operator before it began, when it has ended well, and does not run it again", async () => {
+    await begun();
+    const next = executorWith();
+    await store.put(EXECUTION.outcomeKey, encode(OUTCOME));
+    pods.change("team", "job-1", { status: { phase: "Succeeded" } });
+    await until(() => pods.removed.length > 0);
+    expect(await next.ensure(EXECUTION)).toEqual(OUTCOME);
+    expect(created()).toEqual(["job-1"]);
+    await executor.close();
+  });
+
+  it("leaves a pod that failed for whoever asks for its execution, to tell why", async () => {
+    await begun();
+    await executor.close();
+    executor = executorWith();
+    pods.change("team", "job-1", { status: failed("SandboxHung") });
+    await pause(20);
+    expect(pods.removed).toEqual([]);
+    await expect(outcome()).rejects.toMatchObject({ reason: "SandboxHung" });
+  });
+
+  it("does not run an execution that ended between a look into the store and the making of its pod", async () => {
+    const exists = store.exists.bind(store);
+    store.exists = async (key) => {
+      if (key === EXECUTION.outcomeKey) await store.put(key, encode(OUTCOME));
+      return exists(key);
+    };
+    expect(await outcome()).toEqual(OUTCOME);
+    expect(created()).toEqual([]);
+  });
+
   it("does not run again what ran, whoever asks", async () => {
     await store.put(EXECUTION.outcomeKey, encode(OUTCOME));
     expect(await executor.ensure(EXECUTION)).toEqual(OUTCOME);
@@ -291,6 +322,18 @@ describe("what the platform does wrong", () => {
     await store.put(EXECUTION.outcomeKey, encode(OUTCOME));
     expect(await outcome()).toEqual(OUTCOME);
     expect(created()).toEqual(["job-1"]);
+  });
+
+  it("is reached at the address that it had, while the resolver does not answer", async () => {
+    let answers = true;
+    executor = executorWith({
+      resolve: () => (answers ? Promise.resolve(["10.1.2.3"]) : Promise.reject(new Error("EAI_AGAIN"))),
+    });
+    await begun();
+    answers = false;
+    await executor.ensure({ ...EXECUTION, name: "job-2", outcomeKey: "o/job-2/outcome.json" });
+    await until(() => created().length === 2);
+    expect(pods.created[1]?.spec.hostAliases).toEqual(pods.created[0]?.spec.hostAliases);
   });
 
   it("names a store whose host has no address", async () => {

@@ -69,6 +69,8 @@ export class PodExecutor implements Executor {
   readonly #failed = new Map<string, unknown>();
   readonly #byPod = new Map<string, Running>();
   readonly #now: () => number;
+  /** Of the store, as they were found last. */
+  #addresses: readonly string[] | undefined;
 
   constructor(options: PodExecutorOptions) {
     this.#options = options;
@@ -113,6 +115,8 @@ export class PodExecutor implements Executor {
   podChanged(view: PodView): void {
     const running = this.#byPod.get(`${view.namespace}/${view.name}`);
     if (running) running.nudge.now();
+    // Begun by an operator before this one. It ended well, and so only after its outcome was stored: nothing more is to be had of it.
+    else if (view.phase === "Succeeded" && !view.deleting) void this.#remove(view.namespace, view.name);
   }
 
   /** Watches no more. Pods go on, and the next operator with them. */
@@ -199,8 +203,7 @@ export class PodExecutor implements Executor {
         await pods.remove(namespace, name);
         throw new PlatformError(reason, message, { stalled: unbegun && verdict.stalled });
       }
-      // The outcome is what counts: a pod that is left ends by itself, and goes with its owner.
-      await pods.remove(namespace, name).catch((error) => log("pod not removed", { pod: name, error }));
+      await this.#remove(namespace, name);
       log("execution ended", {
         execution: execution.name,
         owner: execution.owner,
@@ -210,6 +213,12 @@ export class PodExecutor implements Executor {
       running.trouble = undefined;
       this.#byPod.delete(key);
     }
+  }
+
+  /** The outcome is what counts: a pod that is left ends by itself, and goes with its owner. */
+  async #remove(namespace: string, name: string): Promise<void> {
+    const { pods, log } = this.#options;
+    await pods.remove(namespace, name).catch((error) => log("pod not removed", { pod: name, error }));
   }
 
   async #create(
@@ -222,6 +231,8 @@ export class PodExecutor implements Executor {
     const namespace = ownerNamespace(execution.owner);
     // After a restart: it is there, with its errand.
     if ((await pods.get(namespace, name)) !== undefined) return;
+    // Or it was there, and ended and was removed since the store was looked at.
+    if (await store.exists(execution.outcomeKey)) return;
     const claim = await this.#options.environmentsClaim(namespace);
     const settings: PodSettings = {
       ...this.#options.settings,
@@ -336,8 +347,11 @@ export class PodExecutor implements Executor {
     if (isIP(host) !== 0) return undefined;
     const resolve = this.#options.resolve ?? systemAddresses;
     try {
-      return { host, addresses: await resolve(host) };
+      this.#addresses = await resolve(host);
+      return { host, addresses: this.#addresses };
     } catch (error) {
+      // A resolver that does not answer for once: Services keep their addresses.
+      if (this.#addresses !== undefined) return { host, addresses: this.#addresses };
       throw new PlatformError(
         "StoreUnavailable",
         `the store's host ${host} has no address here: ${(error as Error).message}`,
