@@ -21,6 +21,8 @@ export type SearchBudget = {
   readonly repeats: number;
   /** How many of the splits that folds and repeats make are used. */
   readonly splits: number;
+  /** How few of them will do where the machine turns out slower than was thought. */
+  readonly leastSplits: number;
   readonly maxRows: number;
 };
 
@@ -62,7 +64,7 @@ export function searchBudget(
   // A long budget is spent in several rounds, each of which learns from the one before.
   const share = left > 400 ? 0.3 : 1;
   const most = Math.min(0.8 * request.briefing.stepTimeoutSeconds, 600);
-  const seconds = Math.floor(scale * Math.min(most, share * 0.85 * (left - save - 6)));
+  const seconds = Math.floor(scale * Math.min(most, share * (left - save - 6)));
   if (seconds < LEAST_SECONDS) return undefined;
   const fitSeconds = (left - seconds - 6) / rounds - OVERHEAD_SECONDS * slow;
   const work = plan.task === "MulticlassClassification" ? Math.min(plan.classes, 20) : 1;
@@ -71,7 +73,7 @@ export function searchBudget(
   const cellSeconds = SECONDS_PER_CELL * plan.width * work;
   const maxRows = Math.max(2000, Math.floor(coreSeconds / (WANTED_TRIALS * cellSeconds)));
   const perSplit = SECONDS_PER_FIT + cellSeconds * Math.min(plan.rows, maxRows);
-  const { folds, repeats, splits } = foldsFor(plan, coreSeconds / (WANTED_TRIALS * perSplit));
+  const { folds, repeats, splits, leastSplits } = foldsFor(plan, coreSeconds / (WANTED_TRIALS * perSplit));
   return {
     seconds,
     fitSeconds: Math.max(1, Math.round(Math.min(fitSeconds, 0.12 * left))),
@@ -79,19 +81,28 @@ export function searchBudget(
     folds,
     repeats,
     splits,
+    leastSplits,
     maxRows,
   };
 }
 
 /** As many splits as are good for the data, or as can be had for enough trials; where rows abound, one will do. */
-function foldsFor(plan: ModelPlan, affordable: number): { folds: number; repeats: number; splits: number } {
+function foldsFor(
+  plan: ModelPlan,
+  affordable: number,
+): Pick<SearchBudget, "folds" | "repeats" | "splits" | "leastSplits"> {
   const { kind } = plan.splitBy;
   const repeats = kind !== "Random" ? 1 : plan.rows < 500 ? 3 : plan.rows < 1500 ? 2 : 1;
   const folds = kind === "Time" ? 3 : plan.rows < 12_000 ? 5 : plan.rows < 40_000 ? 4 : 3;
   const wanted = folds * repeats;
-  if (affordable >= wanted) return { folds, repeats, splits: wanted };
   const least = plan.rows < 2000 ? folds : plan.rows < 8000 ? 2 : 1;
+  if (affordable >= wanted) return { folds, repeats, splits: wanted, leastSplits: least };
   const splits = Math.max(least, Math.floor(affordable));
   // The last blocks of time, or some of the folds.
-  return { folds, repeats: Math.max(1, Math.ceil(splits / folds)), splits: Math.min(wanted, splits) };
+  return {
+    folds,
+    repeats: Math.max(1, Math.ceil(splits / folds)),
+    splits: Math.min(wanted, splits),
+    leastSplits: least,
+  };
 }

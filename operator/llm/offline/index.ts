@@ -5,8 +5,9 @@ import type { ModelPlan } from "./model-plan.ts";
 import { isFirstReply, TOOLS } from "./place.ts";
 import { featuresModule } from "./python/features.ts";
 import { modelsModule } from "./python/models.ts";
-import { searchModule, trialsModule } from "./python/search.ts";
+import { searchModule } from "./python/search.ts";
 import { trainModule } from "./python/train.ts";
+import { trialsModule } from "./python/trials.ts";
 
 const INTRODUCTION =
   "No LLM is involved: this is AutoAI's offline author, a deterministic program that writes, tunes and blends models with the same tools.";
@@ -56,9 +57,9 @@ function sharedFiles(plan: ModelPlan): Part[] {
 }
 
 function searchCalls({ trials, budget }: Search, plan: ModelPlan): Part[] {
-  const { folds, repeats, splits, maxRows, seconds, fitSeconds } = budget;
+  const { folds, repeats, splits, leastSplits, maxRows, seconds, fitSeconds } = budget;
   return [
-    write("trials.py", trialsModule(plan, { trials, folds, repeats, splits, maxRows })),
+    write("trials.py", trialsModule(plan, { trials, folds, repeats, splits, leastSplits, maxRows })),
     write("search.py", searchModule(plan, plan.cpus)),
     call(TOOLS.execute, {
       path: "search.py",

@@ -176,6 +176,17 @@ it("a search that finds nothing better than plain boosting ends without another 
   expect(path(await converse(script, SMALL))).toEqual(["save Draft blend", "execute_python_file", "done"]);
 });
 
+it("of several results of a search the last whole one counts", async () => {
+  const lines = [searched(0.8), searched(0.9)].map(({ output }) => (output as { head: string }).head);
+  const cut = {
+    ok: false,
+    ended: "TimedOut",
+    output: { head: lines.join(""), tail: 'RESULT {"sco', truncated: 9 },
+  };
+  const replies = await converse({ ...GOES_WELL, execute_python_file: [cut] }, SMALL);
+  expect(replies[2]?.calls.at(-1)?.args).toMatchObject({ name: "Tuned blend", claimed_score: 0.9 });
+});
+
 describe("what goes wrong", () => {
   it("a draft that fails is followed by simpler models, one after another, and then by an end", async () => {
     const replies = await converse({ save_model_settings: [FIT_FAILED] }, SMALL);

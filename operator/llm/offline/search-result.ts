@@ -37,22 +37,23 @@ export type Found = {
   readonly members: readonly Member[];
 };
 
-/** undefined where there is no result in it, or one that a search cannot have. */
+/** The last result, as each takes the place of the one before; undefined where there is none, or none that a search can have. */
 export function readSearch(response: Readonly<Record<string, unknown>>): Found | undefined {
   const output = z.object({ head: z.string(), tail: z.string() }).safeParse(response.output);
   if (!output.success) return undefined;
   const lines = `${output.data.head}\n${output.data.tail}`.split("\n");
-  const line = lines.findLast((candidate) => candidate.startsWith(RESULT_MARK));
-  if (line === undefined) return undefined;
-  const result = Result.safeParse(parsed(line.slice(RESULT_MARK.length)));
-  if (!result.success) return undefined;
+  const results = lines
+    .filter((line) => line.startsWith(RESULT_MARK))
+    .flatMap((line) => Result.safeParse(parsed(line.slice(RESULT_MARK.length))).data ?? []);
+  const result = results.at(-1);
+  if (result === undefined) return undefined;
   return {
-    score: result.data.score,
-    plain: result.data.plain ?? undefined,
-    priorPower: result.data.prior_power,
-    fitSeconds: result.data.fit_seconds,
-    finished: result.data.finished,
-    members: result.data.members.map(({ model, view, settings, weight }) => ({
+    score: result.score,
+    plain: result.plain ?? undefined,
+    priorPower: result.prior_power,
+    fitSeconds: result.fit_seconds,
+    finished: result.finished,
+    members: result.members.map(({ model, view, settings, weight }) => ({
       kind: model,
       view,
       settings: settings as Record<string, PythonValue>,
