@@ -65,6 +65,8 @@ def both(data: str, block_bytes: int) -> list[tuple[list[list[list[str | None]]]
 @example('a,b\n1,"x,NA,y"\nNA,2\n', 100)
 @example('a,b\n1,"x\nNA\ny"\nNA,2\n', 100)
 @example("a,b\r1,2\n", 100)
+@example('a,b\n"a,b"a,', 8)
+@example('a,b\n"a,b"a,\n1,2\n', 100)
 @example('a,b\n5",6\n1,2\n3,"4\n5"\n', 12)
 def test_the_rows_of_the_blocks_are_those_of_the_file_and_what_is_copied_is_canonical(
     data: str, block_bytes: int

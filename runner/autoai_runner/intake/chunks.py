@@ -110,10 +110,13 @@ def parse(lines: bytes, layout: Layout) -> Block | None:
     if layout.trailing and columns[-1].null_count < len(columns[-1]):
         return None
     cells = columns[: len(layout.names)]
-    if not any(bool((text_data(column) == QUOTE).any()) for column in cells):
-        # All quotation marks enclose cells, so their parity tells where a row ends.
+    if b'"' not in lines:
         return Block(cells, lines)
-    return Block(cells) if quotes_enclose(lines, layout.delimiter) else None
+    # Where all quotation marks enclose cells, their parity tells where a row ends.
+    if not quotes_enclose(lines, layout.delimiter):
+        return None
+    in_cells = any(bool((text_data(column) == QUOTE).any()) for column in cells)
+    return Block(cells) if in_cells else Block(cells, lines)
 
 
 def quotes_enclose(lines: bytes, delimiter: str) -> bool:
