@@ -66,7 +66,9 @@ export function searchBudget(
   const most = Math.min(0.8 * request.briefing.stepTimeoutSeconds, 600);
   const seconds = Math.floor(scale * Math.min(most, share * (left - save - 6)));
   if (seconds < LEAST_SECONDS) return undefined;
-  const fitSeconds = (left - seconds - 6) / rounds - OVERHEAD_SECONDS * slow;
+  // Of a round of verifying the draft about half was its fit, half the prediction in a fresh process.
+  const beside = Math.min(OVERHEAD_SECONDS * slow, (saveSeconds ?? Number.POSITIVE_INFINITY) / rounds / 2);
+  const fitSeconds = (left - seconds - 6) / rounds - beside;
   const work = plan.task === "MulticlassClassification" ? Math.min(plan.classes, 20) : 1;
   const cores = Math.max(1, Math.floor(request.briefing.cpus));
   const coreSeconds = (scale * seconds * cores) / slow;

@@ -142,6 +142,18 @@ describe("the way through a job", () => {
   );
 });
 
+it("a blend may take as long to fit as the draft did, and leaves time to verify it", async () => {
+  const baselines = [{ name: "prior", verifiedScore: 0.5, standardError: 0.01, seconds: 12 }];
+  // The draft: three rounds of 4 s, half of it for fits.
+  const script = { ...GOES_WELL, save_model_settings: [{ ...SAVED, seconds: 12 }] };
+  for (const seconds of [60, 70, 180]) {
+    const replies = await converse(script, { ...SMALL, baselines }, { ...PLENTY, steps: 4, seconds });
+    const [, spent, , fit] = (replies[1]?.calls.at(-1)?.args.args ?? []) as string[];
+    expect(Number(fit)).toBeGreaterThanOrEqual(2);
+    expect(Number(spent) + 3 * (Number(fit) + 2)).toBeLessThanOrEqual(seconds);
+  }
+});
+
 describe("a busy machine", () => {
   const busy = {
     ...LARGE,
