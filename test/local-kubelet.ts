@@ -24,6 +24,8 @@ import { RUNNER_PATH } from "../operator/sandbox/pods/settings.ts";
 
 const project = join(import.meta.dirname, "..");
 const venv = join(project, ".venv");
+/** Where the project's Python is in a container, wherever the project lies: a pod may mount over that. */
+const PYTHON = "/opt/python";
 
 type Mount = { name: string; mountPath: string; subPath?: string; readOnly?: boolean };
 type Container = {
@@ -153,7 +155,7 @@ function bubblewrap(
   args.push("--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp");
   const base = readFileSync(join(venv, "pyvenv.cfg"), "utf8").match(/^home = (.*)\/bin$/m)?.[1] ?? "/usr";
   const mounts = [
-    { from: realpathSync(venv), to: realpathSync(venv), readOnly: true },
+    { from: realpathSync(venv), to: PYTHON, readOnly: true },
     ...(base.startsWith("/usr") ? [] : [{ from: base, to: base, readOnly: true }]),
     { from: join(project, "runner"), to: RUNNER_PATH, readOnly: true },
     { from: log, to: "/dev/termination-log", readOnly: false },
@@ -177,7 +179,7 @@ function bubblewrap(
     args.push("--perms", "0777", "--size", String(size), "--tmpfs", mountPath);
   }
   const variables = {
-    PATH: `${join(realpathSync(venv), "bin")}:/usr/bin:/bin`,
+    PATH: `${join(PYTHON, "bin")}:/usr/bin:/bin`,
     PYTHONPATH: RUNNER_PATH,
     PYTHONDONTWRITEBYTECODE: "1",
     ...more,
