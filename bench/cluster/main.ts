@@ -68,8 +68,10 @@ async function prepare(): Promise<{ pods: KubernetesPods; environment: string; c
       }),
     refusal: (reason, message, cause) => new PodRefusedError(reason, message, { cause }),
     onChange: (view, gone) => {
-      executor.podChanged(gone ? { ...view, deleting: true } : view);
-      phases.get(view.name)?.(view);
+      const bare = phases.get(view.name);
+      // Not the executor's: it would remove one that ended.
+      if (bare) bare(view);
+      else if (!view.name.startsWith("echo-")) executor.podChanged(gone ? { ...view, deleting: true } : view);
     },
   });
   executor = new PodExecutor({
