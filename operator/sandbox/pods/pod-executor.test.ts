@@ -129,6 +129,15 @@ describe("ensure", () => {
     await executor.close();
   });
 
+  it("leaves a pod alone that looks like one of its own, and was begun by somebody else", async () => {
+    await begun();
+    await executor.close();
+    executor = executorWith();
+    pods.change("team", "job-1", { owner: "", execution: "", status: { phase: "Succeeded" } });
+    await pause(20);
+    expect(pods.removed).toEqual([]);
+  });
+
   it("leaves a pod that failed for whoever asks for its execution, to tell why", async () => {
     await begun();
     await executor.close();

@@ -116,7 +116,8 @@ export class PodExecutor implements Executor {
     const running = this.#byPod.get(`${view.namespace}/${view.name}`);
     if (running) running.nudge.now();
     // Begun by an operator before this one. It ended well, and so only after its outcome was stored: nothing more is to be had of it.
-    else if (view.phase === "Succeeded" && !view.deleting) void this.#remove(view.namespace, view.name);
+    else if (view.phase === "Succeeded" && !view.deleting && view.owner !== "" && view.execution !== "")
+      void this.#remove(view.namespace, view.name);
   }
 
   /** Watches no more. Pods go on, and the next operator with them. */
