@@ -93,6 +93,10 @@ beforeAll(async () => {
     ...files.map((file) => `--from-file=${join(EXAMPLES, "data", file)}`),
   );
   await cluster.kubectl(
+    ...["create", "configmap", "churn", "-n", namespace],
+    `--from-file=churn.csv=${join(EXAMPLES, "data/churn.csv")}`,
+  );
+  await cluster.kubectl(
     "create",
     "secret",
     "generic",
