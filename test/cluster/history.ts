@@ -25,11 +25,10 @@ export async function watched(cluster: Cluster, namespace: string, kind: string)
   };
 }
 
-/** JSON documents, one after the other, of which the last may not be whole; kubectl indents all lines but the outermost. */
+/** An event a line, of which the last may not be whole. */
 function objects(text: string): Record<string, unknown>[] {
   return text
-    .split(/^}\n/m)
+    .split("\n")
     .slice(0, -1)
-    .map((document) => JSON.parse(`${document}}`) as { object: Record<string, unknown> })
-    .map(({ object }) => object);
+    .map((line) => (JSON.parse(line) as { object: Record<string, unknown> }).object);
 }
