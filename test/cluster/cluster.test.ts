@@ -93,9 +93,9 @@ describe("a pod under Pod Security restricted", () => {
     const { pod, log } = await outcome(
       restricted(
         "installs",
-        "HOME=/work uv pip install --quiet --target /work/packages iniconfig && ls /work/packages",
+        "HOME=/scratch uv pip install --quiet --target /scratch/packages iniconfig && ls /scratch/packages",
         {
-          container: { volumeMounts: [{ name: "work", mountPath: "/work" }] },
+          container: { volumeMounts: [{ name: "work", mountPath: "/scratch" }] },
           pod: { volumes: [{ name: "work", emptyDir: {} }] },
         },
       ),
