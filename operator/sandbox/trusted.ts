@@ -83,7 +83,12 @@ function runFresh(
   return run({
     ...program(host, python, { from: job, to: "/job" }, mounts),
     cwd: job,
-    variables: variables(host, execution.limits.cpus, host.bubblewrap === undefined ? directory : "/tmp"),
+    variables: trustedVariables({
+      path: "/usr/bin:/bin",
+      runner: host.runnerDir,
+      temporary: host.bubblewrap === undefined ? directory : "/tmp",
+      cpus: execution.limits.cpus,
+    }),
     seconds: execution.limits.seconds,
     signal,
   });
@@ -97,7 +102,12 @@ export function workerProgram(host: SandboxHost, exchange: TemporaryDirectory, c
   return {
     ...program(host, python, { from: exchange.path, to: EXCHANGE }, []),
     variables: {
-      ...variables(host, cpus, isOpen ? exchange.path : SCRATCH),
+      ...trustedVariables({
+        path: "/usr/bin:/bin",
+        runner: host.runnerDir,
+        temporary: isOpen ? exchange.path : SCRATCH,
+        cpus,
+      }),
       // Threads that they start when they are loaded: what is forked must have none.
       OPENBLAS_NUM_THREADS: "1",
       JE_ARROW_MALLOC_CONF: "background_thread:false",
@@ -163,16 +173,22 @@ function outcome(ended: "Completed" | "Refused", { code, seconds, stdout, stderr
   };
 }
 
-function variables(host: SandboxHost, cpus: number, temporary: string): Record<string, string> {
-  const threads = String(Math.max(1, Math.ceil(cpus)));
+/** The environment of a trusted verb, in a process or in a pod. */
+export function trustedVariables(place: {
+  readonly path: string;
+  readonly runner: string;
+  readonly temporary: string;
+  readonly cpus: number;
+}): Record<string, string> {
+  const threads = String(Math.max(1, Math.ceil(place.cpus)));
   return {
-    PATH: "/usr/bin:/bin",
-    HOME: temporary,
-    TMPDIR: temporary,
+    PATH: place.path,
+    HOME: place.temporary,
+    TMPDIR: place.temporary,
     LANG: "C.UTF-8",
     LC_ALL: "C.UTF-8",
     TZ: "UTC",
-    PYTHONPATH: host.runnerDir,
+    PYTHONPATH: place.runner,
     PYTHONSAFEPATH: "1",
     PYTHONNOUSERSITE: "1",
     PYTHONHASHSEED: "0",

@@ -4,7 +4,7 @@
  */
 import type { Grants, PostGrant } from "../../storage/grants.ts";
 import { ENVIRONMENT, ROOT } from "../bubblewrap.ts";
-import type { Execution, InstallExecution, SandboxedExecution, TrustedExecution } from "../executor.ts";
+import type { Execution, InstallExecution, SandboxedExecution } from "../executor.ts";
 import {
   checkPath,
   FILE_BYTES,
@@ -13,6 +13,7 @@ import {
   SNAPSHOT_BYTES,
   variables,
 } from "../sandboxed.ts";
+import { trustedVariables } from "../trusted.ts";
 import { grantSeconds, type PodSettings } from "./settings.ts";
 
 /** Largest tar of an environment that is kept: what S3 takes in one request. */
@@ -94,7 +95,12 @@ export async function errandOf(execution: Execution, context: ErrandContext): Pr
         kind: "Trusted",
         verb: execution.verb,
         request: execution.request,
-        variables: runnerVariables(execution, context.settings.runnerPath),
+        variables: trustedVariables({
+          path: "/usr/local/bin:/usr/bin:/bin",
+          runner: context.settings.runnerPath,
+          temporary: "/tmp",
+          cpus: execution.limits.cpus,
+        }),
       };
     case "Install":
       return install(execution, common, context, seconds);
@@ -152,24 +158,5 @@ async function install(
     claim: settings.environmentsClaim !== undefined,
     known: known ?? [],
     keep: await grants.grantPost("environments/", seconds, ENVIRONMENT_TAR_BYTES),
-  };
-}
-
-function runnerVariables(execution: TrustedExecution, runnerPath: string): Record<string, string> {
-  const threads = String(Math.max(1, Math.ceil(execution.limits.cpus)));
-  return {
-    PATH: "/usr/local/bin:/usr/bin:/bin",
-    HOME: "/tmp",
-    TMPDIR: "/tmp",
-    LANG: "C.UTF-8",
-    LC_ALL: "C.UTF-8",
-    TZ: "UTC",
-    PYTHONPATH: runnerPath,
-    PYTHONSAFEPATH: "1",
-    PYTHONNOUSERSITE: "1",
-    PYTHONHASHSEED: "0",
-    PYTHONDONTWRITEBYTECODE: "1",
-    OMP_NUM_THREADS: threads,
-    OPENBLAS_NUM_THREADS: threads,
   };
 }
