@@ -64,7 +64,9 @@ export class ApiServer {
   static fromEnvironment(onRequest?: OnRequest): ApiServer {
     const config = new KubeConfig();
     config.loadFromDefault();
-    if (!config.getCurrentCluster()) {
+    const server = config.getCurrentCluster()?.server;
+    // Where nothing names a cluster, client-node takes its own guess, over plain HTTP.
+    if (server === undefined || server === "http://localhost:8080") {
       throw new Error("no cluster is configured: run in a pod with a service account, or set KUBECONFIG");
     }
     return new ApiServer(config, onRequest);
