@@ -57,6 +57,7 @@ const Environment = z.object({
   AUTOAI_ENVIRONMENTS_CLAIM: z.string().max(253).default(""),
   AUTOAI_POD_NODE_SELECTOR: json(z.record(z.string(), z.string())),
   AUTOAI_POD_TOLERATIONS: json(z.array(z.record(z.string(), z.unknown()))),
+  AUTOAI_POD_IMAGE_PULL_SECRETS: json(z.array(z.strictObject({ name: text.max(253) })).max(16)),
   AUTOAI_STORE_SELECTOR: json(
     z.union([
       z.strictObject({ namespace, podLabels: z.record(z.string(), z.string()) }),
@@ -125,7 +126,11 @@ export function readConfiguration(env: Readonly<Record<string, string | undefine
     },
     runner: { image: at.AUTOAI_RUNNER_IMAGE, pullPolicy: at.AUTOAI_RUNNER_PULL_POLICY },
     environmentsClaim: at.AUTOAI_ENVIRONMENTS_CLAIM || undefined,
-    pods: { nodeSelector: at.AUTOAI_POD_NODE_SELECTOR, tolerations: at.AUTOAI_POD_TOLERATIONS },
+    pods: {
+      nodeSelector: at.AUTOAI_POD_NODE_SELECTOR,
+      tolerations: at.AUTOAI_POD_TOLERATIONS,
+      imagePullSecrets: at.AUTOAI_POD_IMAGE_PULL_SECRETS?.map(({ name }) => name),
+    },
     index: { url: at.AUTOAI_INDEX_URL || undefined, egress: at.AUTOAI_INDEX_EGRESS },
     httpPort: at.AUTOAI_HTTP_PORT,
     artifacts: at.AUTOAI_ARTIFACTS,

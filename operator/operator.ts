@@ -24,7 +24,7 @@ import { recipesOf } from "./reconcilers/recipe-source.ts";
 import { reconcileTrainingJob } from "./reconcilers/trainingjob/reconcile.ts";
 import { writeReport } from "./reconcilers/trainingjob/report.ts";
 import { PodExecutor } from "./sandbox/pods/pod-executor.ts";
-import { type OwnerReference, PodRefusedError } from "./sandbox/pods/pods.ts";
+import type { OwnerReference } from "./sandbox/pods/pods.ts";
 import { RUNNER_PATH } from "./sandbox/pods/settings.ts";
 import { bringSource } from "./sources/bring.ts";
 import { S3Store } from "./storage/minio.ts";
@@ -85,7 +85,6 @@ export class ClusterOperator {
           storePort: store.port,
           index: index.egress ?? PUBLIC_INDEX,
         }),
-      refusal: (reason, message, cause) => new PodRefusedError(reason, message, { cause }),
       onChange: (pod, gone) => {
         this.#executor?.podChanged(gone ? { ...pod, deleting: true } : pod);
       },
@@ -241,6 +240,7 @@ export class ClusterOperator {
         runnerPath: RUNNER_PATH,
         ...(pods.nodeSelector === undefined ? {} : { nodeSelector: pods.nodeSelector }),
         ...(pods.tolerations === undefined ? {} : { tolerations: pods.tolerations }),
+        ...(pods.imagePullSecrets === undefined ? {} : { imagePullSecrets: pods.imagePullSecrets }),
         ...(index.url === undefined ? {} : { indexUrl: index.url }),
       },
       environmentsClaim: (namespace) => this.#claimIn(namespace),

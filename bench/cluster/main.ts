@@ -11,13 +11,9 @@ import { loadavg } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { ApiServer } from "../../operator/cluster/kubernetes/api-server.ts";
-import { KubernetesPods } from "../../operator/cluster/kubernetes/pods.ts";
-import { toolPolicies } from "../../operator/cluster/kubernetes/tool-policies.ts";
-import type { Execution, Outcome } from "../../operator/sandbox/executor.ts";
-import { PodExecutor } from "../../operator/sandbox/pods/pod-executor.ts";
-import { PodRefusedError, type PodView } from "../../operator/sandbox/pods/pods.ts";
-import { RUNNER_PATH } from "../../operator/sandbox/pods/settings.ts";
-import { S3Store } from "../../operator/storage/minio.ts";
+import type { Execution } from "../../operator/sandbox/executor.ts";
+import type { PodView } from "../../operator/sandbox/pods/pods.ts";
+import { type Bench, executorOn } from "../../test/cluster/executor.ts";
 import { CLAIM, echoPod, STORE_KEYS, surroundings } from "./manifests.ts";
 import { type Round, writeResults } from "./table.ts";
 
@@ -41,71 +37,41 @@ const api = ApiServer.fromEnvironment((verb) => {
   if (verb !== "WATCH") requests++;
 });
 const namespace = `bench-${randomBytes(3).toString("hex")}`;
-const waiting = new Map<string, () => void>();
 const phases = new Map<string, (view: PodView) => void>();
-let executor: PodExecutor;
 
-async function prepare(): Promise<{ pods: KubernetesPods; environment: string; close: () => Promise<void> }> {
+async function prepare(): Promise<{ bench: Bench; environment: string }> {
   for (const manifest of surroundings(namespace)) {
     const { kind, path } = manifest;
     process.stderr.write(`bench-cluster: making ${kind} in ${namespace}\n`);
     await api.request("POST", path, { body: manifest.body });
+    // Pods are refused until their namespace has its account.
+    if (kind === "Namespace")
+      await kubectl("wait", "-n", namespace, "--for=create", "serviceaccount/default", "--timeout=30s");
   }
   await kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/store", "--timeout=180s");
   const address = await kubectl("get", "pod", "store", "-n", namespace, "-o", "jsonpath={.status.podIP}");
-  const endpoint = `http://${address}:9000`;
-  const retryAfterMs = Array<number>(50).fill(200);
-  const store = new S3Store({ endpoint, bucket: "autoai", region: "us-east-1", ...STORE_KEYS, retryAfterMs });
-  await store.ensureBucket();
-  const pods = new KubernetesPods({
+  const bench = await executorOn({
     api,
-    namespaces: [namespace],
-    policies: (where) =>
-      toolPolicies(where, {
-        store: { namespace, podLabels: { app: "store" } },
-        storePort: 9000,
-        index: [{ cidr: "0.0.0.0/0", ports: [443] }],
-      }),
-    refusal: (reason, message, cause) => new PodRefusedError(reason, message, { cause }),
-    onChange: (view, gone) => {
-      const bare = phases.get(view.name);
-      // Not the executor's: it would remove one that ended.
-      if (bare) bare(view);
-      else if (!view.name.startsWith("echo-")) executor.podChanged(gone ? { ...view, deleting: true } : view);
-    },
-  });
-  executor = new PodExecutor({
-    pods,
-    store,
-    storeEndpoint: endpoint,
-    settings: { image: "autoai-runner:dev", pullPolicy: "IfNotPresent", runnerPath: RUNNER_PATH },
+    namespace,
+    storeAddress: address,
+    keys: STORE_KEYS,
     environmentsClaim: async () => (onClaim ? CLAIM : undefined),
-    ownerReference: () => undefined,
-    onFinished: (owner) => waiting.get(owner)?.(),
-    log: () => undefined,
+    // The executor would remove a bare pod that ended.
+    isOurs: ({ name }) => !name.startsWith("echo-"),
+    onChange: (view) => phases.get(view.name)?.(view),
   });
-  await pods.start();
   let environment = "";
   for (onClaim of [true, false]) {
     process.stderr.write(
       `bench-cluster: installing the environment ${onClaim ? "on the claim" : "into the store"}\n`,
     );
-    environment = (await finish(installation(onClaim ? "claim" : "store"))).environment ?? "";
+    environment = (await bench.finish(installation(onClaim ? "claim" : "store"))).environment ?? "";
   }
-  return { pods, environment, close: () => executor.close() };
+  return { bench, environment };
 }
 
 /** Whether pods of the next executions find environments on the claim. */
 let onClaim = true;
-
-async function finish(execution: Execution): Promise<Outcome> {
-  for (;;) {
-    const woken = new Promise<void>((done) => waiting.set(execution.owner, done));
-    const outcome = await executor.ensure(execution);
-    if (outcome !== undefined) return outcome;
-    await woken;
-  }
-}
 
 const common = (name: string) => ({
   name,
@@ -120,7 +86,7 @@ function installation(name: string): Execution {
   return { kind: "Install", ...common(`install-${name}`), limits, packages: [] };
 }
 
-async function step(name: string, environment: string): Promise<Round> {
+async function step({ finish }: Bench, name: string, environment: string): Promise<Round> {
   const limits = { seconds: 120, cpus: 1, memoryBytes: 1024 * MIB, diskBytes: 256 * MIB, processes: 64 };
   const command = ["-c", "import pandas, sklearn; print('done')"];
   const load = loadavg()[0] ?? 0;
@@ -150,14 +116,14 @@ async function echo(name: string): Promise<Round> {
 }
 
 try {
-  const { pods, environment, close } = await prepare();
+  const { bench, environment } = await prepare();
   const results: Record<"echo" | "claim" | "store", Round[]> = { echo: [], claim: [], store: [] };
   for (let round = 0; round <= rounds; round++) {
     const bare = await echo(`echo-${round}`);
     onClaim = true;
-    const claim = await step(`claim-${round}`, environment);
+    const claim = await step(bench, `claim-${round}`, environment);
     onClaim = false;
-    const store = await step(`store-${round}`, environment);
+    const store = await step(bench, `store-${round}`, environment);
     // The first round fills caches of the node.
     if (round === 0) continue;
     results.echo.push(bare);
@@ -166,8 +132,7 @@ try {
     process.stderr.write(`bench-cluster: round ${round} of ${rounds}\n`);
   }
   console.log(writeResults(ROOT, results));
-  await close();
-  await pods.stop();
+  await bench.close();
 } finally {
   await kubectl("delete", "namespace", namespace, "--wait=false");
 }

@@ -1,4 +1,5 @@
 /** What the bench makes in its namespace. */
+import { environmentsClaim, storePod } from "../../test/cluster/minio-pod.ts";
 
 export const CLAIM = "environments";
 export const STORE_KEYS = { accessKey: "bench-access-key", secretKey: "bench-secret-key" } as const;
@@ -29,50 +30,11 @@ export function surroundings(namespace: string): { kind: string; path: string; b
       },
     },
     {
-      kind: "ServiceAccount",
-      path: `${within}/serviceaccounts`,
-      body: { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "bench" } },
-    },
-    {
       kind: "PersistentVolumeClaim",
       path: `${within}/persistentvolumeclaims`,
-      body: {
-        apiVersion: "v1",
-        kind: "PersistentVolumeClaim",
-        metadata: { name: CLAIM },
-        spec: { accessModes: ["ReadWriteMany"], resources: { requests: { storage: "5Gi" } } },
-      },
+      body: environmentsClaim(namespace, CLAIM),
     },
-    {
-      kind: "Pod",
-      path: `${within}/pods`,
-      body: {
-        apiVersion: "v1",
-        kind: "Pod",
-        metadata: { name: "store", labels: { app: "store" } },
-        spec: {
-          serviceAccountName: "bench",
-          automountServiceAccountToken: false,
-          securityContext: hardened,
-          containers: [
-            {
-              name: "minio",
-              image: "autoai-minio:dev",
-              imagePullPolicy: "IfNotPresent",
-              args: ["server", "/data"],
-              env: [
-                { name: "MINIO_ROOT_USER", value: STORE_KEYS.accessKey },
-                { name: "MINIO_ROOT_PASSWORD", value: STORE_KEYS.secretKey },
-                { name: "HOME", value: "/data" },
-              ],
-              securityContext: restricted,
-              volumeMounts: [{ name: "data", mountPath: "/data" }],
-            },
-          ],
-          volumes: [{ name: "data", emptyDir: {} }],
-        },
-      },
-    },
+    { kind: "Pod", path: `${within}/pods`, body: storePod(namespace, STORE_KEYS) },
   ];
 }
 

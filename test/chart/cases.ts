@@ -206,6 +206,11 @@ export const CASES: readonly Case[] = [
   },
   { set: { "jobs.tolerations": toleration }, seen: json("AUTOAI_POD_TOLERATIONS"), as: toleration },
   {
+    set: { "jobs.imagePullSecrets": [{ name: "registry" }] },
+    seen: json("AUTOAI_POD_IMAGE_PULL_SECRETS"),
+    as: [{ name: "registry" }],
+  },
+  {
     set: { "jobs.packageIndex.url": "https://index.example.org/simple" },
     seen: variable("AUTOAI_INDEX_URL"),
     as: "https://index.example.org/simple",

@@ -50,6 +50,7 @@ test("and the one with everything set", () => {
       "artifacts.onDelete": "Delete",
       "jobs.nodeSelector": { pool: "ml" },
       "jobs.tolerations": tolerations,
+      "jobs.imagePullSecrets": [{ name: "registry" }],
       "jobs.packageIndex.url": "https://index.example.org/simple",
       "jobs.packageIndex.egress": egress,
     }),
@@ -60,7 +61,7 @@ test("and the one with everything set", () => {
     runner: { pullPolicy: "Never" },
     environmentsClaim: "autoai-environments",
     artifacts: "Delete",
-    pods: { nodeSelector: { pool: "ml" }, tolerations },
+    pods: { nodeSelector: { pool: "ml" }, tolerations, imagePullSecrets: ["registry"] },
     index: { url: "https://index.example.org/simple", egress },
     store: { endpoint: "https://s3.example.org", port: 443, selector: { cidr: "192.0.2.10/32" } },
   });

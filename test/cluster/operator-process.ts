@@ -4,34 +4,16 @@ import { type AddressInfo, createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type Cluster, eventually } from "./cluster.ts";
+import { storePod } from "./minio-pod.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const ACCESS = { MINIO_ROOT_USER: "tester-access", MINIO_ROOT_PASSWORD: "tester-secret-key" };
+const KEYS = { accessKey: "tester-access", secretKey: "tester-secret-key" };
 
 export type Store = { readonly endpoint: string; readonly stop: () => void };
 
 /** A MinIO pod in the namespace. Its endpoint is for this machine: tool pods do not reach it. */
 export async function storeIn(cluster: Cluster, namespace: string): Promise<Store> {
-  await cluster.apply({
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { name: "store", namespace, labels: { app: "store" } },
-    spec: {
-      securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: "RuntimeDefault" } },
-      containers: [
-        {
-          name: "minio",
-          image: "autoai-minio:dev",
-          imagePullPolicy: "IfNotPresent",
-          args: ["server", "/data", "--address", ":9000"],
-          env: Object.entries(ACCESS).map(([name, value]) => ({ name, value })),
-          volumeMounts: [{ name: "data", mountPath: "/data" }],
-          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
-        },
-      ],
-      volumes: [{ name: "data", emptyDir: {} }],
-    },
-  });
+  await cluster.apply(storePod(namespace, KEYS));
   await cluster.kubectl("wait", "-n", namespace, "pod/store", "--for=condition=Ready", "--timeout=120s");
   const flags = [
     ...(cluster.kubeconfig === undefined ? [] : ["--kubeconfig", cluster.kubeconfig]),
@@ -83,8 +65,8 @@ export async function startOperator(
       AUTOAI_IDENTITY: identity,
       AUTOAI_HTTP_PORT: String(port),
       AUTOAI_STORE_ENDPOINT: store.endpoint,
-      AUTOAI_STORE_ACCESS_KEY: ACCESS.MINIO_ROOT_USER,
-      AUTOAI_STORE_SECRET_KEY: ACCESS.MINIO_ROOT_PASSWORD,
+      AUTOAI_STORE_ACCESS_KEY: KEYS.accessKey,
+      AUTOAI_STORE_SECRET_KEY: KEYS.secretKey,
       AUTOAI_RUNNER_IMAGE: "autoai-runner:dev",
       AUTOAI_ARTIFACTS: "Delete",
       ...settings.env,

@@ -2,14 +2,11 @@
 import { KubeConfig } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ApiServer } from "../../operator/cluster/kubernetes/api-server.ts";
-import { KubernetesPods } from "../../operator/cluster/kubernetes/pods.ts";
-import { toolPolicies } from "../../operator/cluster/kubernetes/tool-policies.ts";
-import type { Execution, Limits, Outcome, SandboxedExecution } from "../../operator/sandbox/executor.ts";
-import { PodExecutor, type PodExecutorOptions } from "../../operator/sandbox/pods/pod-executor.ts";
-import { PodRefusedError } from "../../operator/sandbox/pods/pods.ts";
+import type { Execution, Limits, SandboxedExecution } from "../../operator/sandbox/executor.ts";
 import { RUNNER_PATH } from "../../operator/sandbox/pods/settings.ts";
-import { S3Store } from "../../operator/storage/minio.ts";
-import { type Cluster, type Manifest, withCluster } from "./cluster.ts";
+import { type Cluster, withCluster } from "./cluster.ts";
+import { type Bench, executorOn } from "./executor.ts";
+import { environmentsClaim, storePod } from "./minio-pod.ts";
 
 const CLAIM = "environments";
 const MIB = 1024 ** 2;
@@ -18,122 +15,28 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (body: Uint8Array) => new TextDecoder().decode(body);
 
 const STORE = { accessKey: "test-access-key", secretKey: "test-secret-key" };
-const objects = (namespace: string): Manifest[] => [
-  {
-    apiVersion: "v1",
-    kind: "PersistentVolumeClaim",
-    metadata: { name: CLAIM, namespace },
-    spec: { accessModes: ["ReadWriteMany"], resources: { requests: { storage: "5Gi" } } },
-  },
-  {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { name: "store", namespace, labels: { app: "store" } },
-    spec: {
-      automountServiceAccountToken: false,
-      securityContext: {
-        runAsNonRoot: true,
-        runAsUser: 65532,
-        fsGroup: 65532,
-        seccompProfile: { type: "RuntimeDefault" },
-      },
-      containers: [
-        {
-          name: "minio",
-          image: "autoai-minio:dev",
-          imagePullPolicy: "IfNotPresent",
-          args: ["server", "/data"],
-          env: [
-            { name: "MINIO_ROOT_USER", value: STORE.accessKey },
-            { name: "MINIO_ROOT_PASSWORD", value: STORE.secretKey },
-            { name: "HOME", value: "/data" },
-          ],
-          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
-          volumeMounts: [{ name: "data", mountPath: "/data" }],
-        },
-      ],
-      volumes: [{ name: "data", emptyDir: {} }],
-    },
-  },
-];
 
 const cluster = withCluster();
 describe("executions in a cluster", () => {
   let namespace: string;
-  const waiting = new Map<string, () => void>();
-  let pods: KubernetesPods;
-  let store: S3Store;
-  let executor: PodExecutor;
+  let bench: Bench;
   let base: string;
-  let endpoint: string;
 
   beforeAll(async () => {
-    const api = new ApiServer(configOf(cluster));
     namespace = await cluster.namespace("pods");
-    await cluster.apply(...objects(namespace));
+    await cluster.apply(environmentsClaim(namespace, CLAIM), storePod(namespace, STORE));
     await cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/store", "--timeout=120s");
-    const podAddress = await cluster.kubectl(
-      "get",
-      "pod",
-      "-n",
+    const address = ["get", "pod", "-n", namespace, "store", "-o", "jsonpath={.status.podIP}"];
+    bench = await executorOn({
+      api: new ApiServer(configOf(cluster)),
       namespace,
-      "store",
-      "-o",
-      "jsonpath={.status.podIP}",
-    );
-    endpoint = `http://${podAddress}:9000`;
-    store = new S3Store({
-      endpoint,
-      bucket: "autoai",
-      region: "us-east-1",
-      ...STORE,
-      retryAfterMs: Array(50).fill(200),
-    });
-    await store.ensureBucket();
-    pods = new KubernetesPods({
-      api,
-      namespaces: [namespace],
-      policies: (where) =>
-        toolPolicies(where, {
-          store: { namespace, podLabels: { app: "store" } },
-          storePort: 9000,
-          index: [{ cidr: "0.0.0.0/0", ports: [443] }],
-        }),
-      refusal: (reason, message, cause) => new PodRefusedError(reason, message, { cause }),
-      onChange: (view) => executor.podChanged(view),
-    });
-    executor = executorWith({});
-    await pods.start();
-    const installed = await finish(installation("base"));
-    base = installed.environment ?? "";
-  }, 600_000);
-  afterAll(async () => {
-    await executor?.close();
-    await pods?.stop();
-  });
-
-  function executorWith(more: Partial<PodExecutorOptions>): PodExecutor {
-    return new PodExecutor({
-      pods,
-      store,
-      storeEndpoint: endpoint,
-      settings: { image: "autoai-runner:dev", pullPolicy: "IfNotPresent", runnerPath: RUNNER_PATH },
+      storeAddress: await cluster.kubectl(...address),
+      keys: STORE,
       environmentsClaim: async () => CLAIM,
-      ownerReference: () => undefined,
-      onFinished: (owner) => waiting.get(owner)?.(),
-      log: () => undefined,
-      ...more,
     });
-  }
-
-  async function finish(execution: Execution, by = executor): Promise<Outcome> {
-    for (;;) {
-      const woken = new Promise<void>((resolve) => waiting.set(execution.owner, resolve));
-      const outcome = await by.ensure(execution);
-      if (outcome !== undefined) return outcome;
-      await woken;
-    }
-  }
+    base = (await bench.finish(installation("base"))).environment ?? "";
+  }, 600_000);
+  afterAll(() => bench?.close());
 
   function installation(name: string, packages: string[] = []): Execution {
     return {
@@ -164,14 +67,14 @@ describe("executions in a cluster", () => {
   }
 
   it("runs generated code in the environment of the claim, and brings its results back", async () => {
-    await store.put("inputs/rows.csv", bytes("a,b\n1,2\n3,4\n"));
+    await bench.store.put("inputs/rows.csv", bytes("a,b\n1,2\n3,4\n"));
     const source = `
 import pandas, sklearn
 frame = pandas.read_csv("data/rows.csv")
 open("out.txt", "w").write(str(frame.b.sum()))
 print(sklearn.__name__, len(frame))
 `;
-    const outcome = await finish(
+    const outcome = await bench.finish(
       script("first", source, {
         inputs: { "data/rows.csv": "inputs/rows.csv" },
         outputs: { "out.txt": "results/out.txt" },
@@ -179,9 +82,9 @@ print(sklearn.__name__, len(frame))
       }),
     );
     expect(outcome).toMatchObject({ ended: "Completed", exitCode: 0, output: { head: "sklearn 2\n" } });
-    expect(text(await store.get("results/out.txt"))).toBe("6");
-    expect(await store.exists(`snapshots/${outcome.workspace}.tar`)).toBe(true);
-    expect(await pods.listOwned(`${namespace}/first`)).toEqual([]);
+    expect(text(await bench.store.get("results/out.txt"))).toBe("6");
+    expect(await bench.store.exists(`snapshots/${outcome.workspace}.tar`)).toBe(true);
+    expect(await bench.pods.listOwned(`${namespace}/first`)).toEqual([]);
   });
 
   it("shows generated code no token, no grant, no name, and no way out but to a store that refuses it", async () => {
@@ -211,8 +114,8 @@ for path in ("/x", "/environment/x", "/exchange/x", "/opt/autoai/runner/x", "/sa
     except OSError: pass
 print("user", os.getuid() >= 1000000, open("/proc/self/status").read().split("CapEff:")[1].split()[0])
 `;
-    const outcome = await finish(
-      script("reach", source.replace("STORE", endpoint).replace("API", await apiAddress())),
+    const outcome = await bench.finish(
+      script("reach", source.replace("STORE", bench.endpoint).replace("API", await apiAddress())),
     );
     expect(outcome.output.head.split("\n")).toEqual([
       "token False",
@@ -228,54 +131,57 @@ print("user", os.getuid() >= 1000000, open("/proc/self/status").read().split("Ca
   });
 
   it("ends programs that use more than they may, and says of what", async () => {
-    const hungry = await finish(script("hungry", "x = bytearray(150 << 20); y = bytearray(200 << 20)"));
+    const hungry = await bench.finish(script("hungry", "x = bytearray(150 << 20); y = bytearray(200 << 20)"));
     expect(hungry.ended).toBe("OutOfMemory");
-    const forks = await finish(
+    const forks = await bench.finish(
       script("forks", "import os, time\nfor _ in range(40): os.fork() or time.sleep(60)\ntime.sleep(60)"),
     );
     expect(forks.ended).toBe("TooManyProcesses");
-    const full = await finish(script("full", "open('f', 'wb').write(bytes(80 << 20))"));
+    const full = await bench.finish(script("full", "open('f', 'wb').write(bytes(80 << 20))"));
     expect(full.ended).toBe("DiskFull");
-    const slow = await finish(
+    const slow = await bench.finish(
       script("slow", "import time; time.sleep(60)", { limits: { ...LIMITS, seconds: 1 } }),
     );
     expect(slow.ended).toBe("TimedOut");
-    const kernel = await finish(script("kernel", "import os; os.kill(1, 9); print('alive')"));
+    const kernel = await bench.finish(script("kernel", "import os; os.kill(1, 9); print('alive')"));
     expect(kernel).toMatchObject({ ended: "Completed", output: { head: "alive\n" } });
   });
 
   it("runs a step again whose pod was deleted, and once only what an operator before has begun", async () => {
     const deleted = script("deleted", "import time; time.sleep(3); print('through')");
-    const woken = new Promise<void>((resolve) => waiting.set(deleted.owner, resolve));
-    await executor.ensure(deleted);
+    const woken = bench.woken(deleted.owner);
+    await bench.executor.ensure(deleted);
     await cluster.kubectl("wait", "-n", namespace, "--for=create", "pod/deleted", "--timeout=30s");
     await cluster.kubectl("delete", "pod", "-n", namespace, "deleted", "--force", "--grace-period=0");
     await woken;
-    await expect(executor.ensure(deleted)).rejects.toMatchObject({ reason: "PodDeleted", stalled: false });
-    expect((await finish(deleted)).output.head).toBe("through\n");
+    await expect(bench.executor.ensure(deleted)).rejects.toMatchObject({
+      reason: "PodDeleted",
+      stalled: false,
+    });
+    expect((await bench.finish(deleted)).output.head).toBe("through\n");
 
     const restart = script("restart", "import time; time.sleep(2); print(time.monotonic_ns())");
-    const before = executorWith({});
+    const before = bench.executorWith({});
     await before.ensure(restart);
     await cluster.kubectl("wait", "-n", namespace, "--for=create", "pod/restart", "--timeout=30s");
     const uid = await podUid(namespace, "restart");
     await before.close();
-    const ended = finish(restart);
+    const ended = bench.finish(restart);
     await expect.poll(() => podUid(namespace, "restart")).toBe(uid);
     expect((await ended).ended).toBe("Completed");
   });
 
   it("stalls on what no new pod mends, and says what it is", async () => {
-    const missing = executorWith({
+    const missing = bench.executorWith({
       settings: { image: "autoai-runner:absent", pullPolicy: "Never", runnerPath: RUNNER_PATH },
     });
-    await expect(finish(script("image", ""), missing)).rejects.toMatchObject({
+    await expect(bench.finish(script("image", ""), missing)).rejects.toMatchObject({
       reason: "ErrImageNeverPull",
       stalled: true,
     });
     await missing.cancel(`${namespace}/image`);
-    const runtime = executorWith({ runtimeClassName: () => "absent" });
-    await expect(finish(script("runtime", ""), runtime)).rejects.toMatchObject({
+    const runtime = bench.executorWith({ runtimeClassName: () => "absent" });
+    await expect(bench.finish(script("runtime", ""), runtime)).rejects.toMatchObject({
       reason: "RuntimeClassNotFound",
       stalled: true,
     });
@@ -287,13 +193,13 @@ print("user", os.getuid() >= 1000000, open("/proc/self/status").read().split("Ca
     });
     const over = script("quota", "print('room')");
     await expect
-      .poll(() => finish(over).catch((error) => error.reason), { timeout: 30_000 })
+      .poll(() => bench.finish(over).catch((error) => error.reason), { timeout: 30_000 })
       .toBe("QuotaExceeded");
     await cluster.kubectl("delete", "resourcequota", "-n", namespace, "none");
     await expect
       .poll(
         () =>
-          finish(over).then(
+          bench.finish(over).then(
             ({ output }) => output.head,
             () => undefined,
           ),
@@ -304,24 +210,27 @@ print("user", os.getuid() >= 1000000, open("/proc/self/status").read().split("Ca
 
   it("cancels: nothing is left of the pod", async () => {
     const long = script("long", "import time; time.sleep(1000)");
-    await executor.ensure(long);
+    await bench.executor.ensure(long);
     await cluster.kubectl("wait", "-n", namespace, "--for=create", "pod/long", "--timeout=30s");
-    await executor.cancel(long.owner);
+    await bench.executor.cancel(long.owner);
     expect(await podUid(namespace, "long")).toBe("");
   });
 
   it("installs nothing the second time, on the claim and in the store", async () => {
-    const first = await finish(installation("again"));
+    const first = await bench.finish(installation("again"));
     expect(first.environment).toBe(base);
     expect(first.packages?.map(({ name }) => name)).toContain("scikit-learn");
-    const unclaimed = executorWith({ environmentsClaim: async () => undefined });
-    expect((await finish(installation("store"), unclaimed)).environment).toBe(base);
+    const unclaimed = bench.executorWith({ environmentsClaim: async () => undefined });
+    expect((await bench.finish(installation("store"), unclaimed)).environment).toBe(base);
     const again = installation("store-again");
-    expect(await finish(again, unclaimed)).toMatchObject({ environment: base, packages: first.packages });
+    expect(await bench.finish(again, unclaimed)).toMatchObject({
+      environment: base,
+      packages: first.packages,
+    });
     // It saw the digest and looked no further: the list of packages is that of the first time.
-    expect(JSON.parse(text(await store.get(again.outcomeKey)))).not.toHaveProperty("packages");
+    expect(JSON.parse(text(await bench.store.get(again.outcomeKey)))).not.toHaveProperty("packages");
     const source = "import sklearn; print(sklearn.__name__)";
-    expect((await finish(script("fetched", source), unclaimed)).output.head).toBe("sklearn\n");
+    expect((await bench.finish(script("fetched", source), unclaimed)).output.head).toBe("sklearn\n");
   });
 });
 

@@ -1,5 +1,15 @@
 /** Pods of tool executions: a cache by their label, and what the pod executor asks for (sandbox/pods/pods.ts). */
-import { createHash } from "node:crypto";
+import { ownerHash, ownerNamespace } from "../../sandbox/pods/owner.ts";
+import {
+  LABELS,
+  MANAGED_BY,
+  type PodEvent,
+  type PodManifest,
+  type PodRefusal,
+  PodRefusedError,
+  type Pods,
+  type PodView,
+} from "../../sandbox/pods/pods.ts";
 import { ApiError, type ApiServer } from "./api-server.ts";
 import { FIELD_MANAGER } from "./cluster.ts";
 import { type Raw, Reflector, type RestartReason, type Timings } from "./reflector.ts";
@@ -15,24 +25,6 @@ type Pod = Raw & {
   readonly status?: { readonly phase?: string };
 };
 
-/** What is known of a pod. */
-export type PodFacts = {
-  readonly namespace: string;
-  readonly name: string;
-  /** Of the resource it works for: annotation autoai.dev/owner. */
-  readonly owner: string;
-  readonly execution: string;
-  readonly phase: string;
-  readonly deleting: boolean;
-  /** v1 PodStatus as it came. */
-  readonly status: unknown;
-  readonly nodeName?: string;
-  /** Milliseconds since the epoch. */
-  readonly created: number;
-};
-
-/** A v1 Pod, as plain JSON. */
-type Manifest = { readonly metadata: { readonly namespace: string; readonly name: string } };
 /** A NetworkPolicy, as plain JSON. */
 export type PolicyManifest = { readonly metadata: { readonly name: string } };
 
@@ -42,30 +34,17 @@ export type KubernetesPodsOptions = {
   readonly namespaces: readonly string[];
   /** The policies of tool pods in a namespace. */
   readonly policies: (namespace: string) => readonly PolicyManifest[];
-  /** What is thrown where the API server refuses a pod: makes it from the machine-readable reason. */
-  readonly refusal: (reason: PodRefusalReason, message: string, cause: unknown) => Error;
   /** Told of each pod that is new, changed or gone. */
-  readonly onChange: (pod: PodFacts, gone: boolean) => void;
+  readonly onChange: (pod: PodView, gone: boolean) => void;
   readonly onRestart?: (resource: string, reason: RestartReason, error: unknown) => void;
   readonly timings?: Partial<Timings>;
 };
 
-export type PodRefusalReason =
-  | "QuotaExceeded"
-  | "AdmissionRefused"
-  | "Forbidden"
-  | "RuntimeClassNotFound"
-  | "NamespaceNotFound"
-  | "NamespaceTerminating"
-  | "Invalid";
-
-const OWNER = "autoai.dev/owner";
-const EXECUTION = "autoai.dev/execution";
-const TOOL_PODS = "app.kubernetes.io/managed-by=autoai,autoai.dev/role in (execution,install)";
+const TOOL_PODS = `${LABELS.managedBy}=${MANAGED_BY},${LABELS.role} in (execution,install)`;
 /** Policies are applied again after so long, in case somebody changed them. */
 const POLICIES_SECONDS = 600;
 
-export class KubernetesPods {
+export class KubernetesPods implements Pods {
   readonly #options: KubernetesPodsOptions;
   readonly #reflectors: readonly Reflector<Pod>[];
   readonly #policies = new Map<string, { readonly at: number; readonly applied: Promise<void> }>();
@@ -82,7 +61,7 @@ export class KubernetesPods {
           trim: lean,
           onChange: (_key, current, previous) => {
             const pod = current ?? previous;
-            if (pod) onChange(factsOf(pod), current === undefined);
+            if (pod) onChange(viewOf(pod), current === undefined);
           },
           onRestart: (reason, error) => onRestart?.("pods", reason, error),
           ...(timings === undefined ? {} : { timings }),
@@ -103,32 +82,29 @@ export class KubernetesPods {
     return this.#reflectors.every((reflector) => reflector.synced);
   }
 
-  get(namespace: string, name: string): Promise<PodFacts | undefined> {
+  get(namespace: string, name: string): Promise<PodView | undefined> {
     const pod = this.#reflectors
       .map((reflector) => reflector.get(`${namespace}/${name}`))
       .find((one) => one !== undefined);
-    return Promise.resolve(pod && factsOf(pod));
+    return Promise.resolve(pod && viewOf(pod));
   }
 
   /** Every tool pod in the cache. */
-  list(): PodFacts[] {
-    return this.#reflectors.flatMap((reflector) => reflector.list().map(factsOf));
+  list(): PodView[] {
+    return this.#reflectors.flatMap((reflector) => reflector.list().map(viewOf));
   }
 
   /** From the API server: what was created a moment ago is in it. */
-  async listOwned(owner: string): Promise<PodFacts[]> {
-    const namespace = /^(?:[a-z]+:)?([^/]+)\//.exec(owner)?.[1] ?? "default";
-    const hash = createHash("sha256").update(owner).digest("hex").slice(0, 32);
+  async listOwned(owner: string): Promise<PodView[]> {
     const { items } = await this.#options.api.request<{ items: Pod[] }>(
       "GET",
-      `/api/v1/namespaces/${namespace}/pods`,
-      { query: { labelSelector: `${TOOL_PODS},${OWNER}=${hash}` } },
+      `/api/v1/namespaces/${ownerNamespace(owner)}/pods`,
+      { query: { labelSelector: `${TOOL_PODS},${LABELS.owner}=${ownerHash(owner)}` } },
     );
-    return items.map(factsOf).filter((pod) => pod.owner === owner);
+    return items.map(viewOf).filter((pod) => pod.owner === owner);
   }
 
-  /** Throws what `refusal` makes where the server would not have it. */
-  async create(manifest: Manifest): Promise<"Created" | "Exists"> {
+  async create(manifest: PodManifest): Promise<"Created" | "Exists"> {
     const { namespace } = manifest.metadata;
     try {
       const pod = await this.#options.api.request<Pod>("POST", `/api/v1/namespaces/${namespace}/pods`, {
@@ -141,7 +117,7 @@ export class KubernetesPods {
       if (!(error instanceof ApiError)) throw error;
       if (error.reason === "AlreadyExists") return "Exists";
       const reason = refusalOf(error);
-      throw reason === undefined ? error : this.#options.refusal(reason, error.message, error);
+      throw reason === undefined ? error : new PodRefusedError(reason, error.message, { cause: error });
     }
   }
 
@@ -157,7 +133,7 @@ export class KubernetesPods {
   }
 
   /** Newest last. */
-  async events(namespace: string, name: string): Promise<{ reason: string; message: string }[]> {
+  async events(namespace: string, name: string): Promise<PodEvent[]> {
     type Event = { reason?: string; message?: string; lastTimestamp?: string; eventTime?: string };
     const { items } = await this.#options.api.request<{ items: Event[] }>(
       "GET",
@@ -204,7 +180,7 @@ export class KubernetesPods {
 function lean(pod: Pod): Pod {
   const { name, namespace, uid, resourceVersion, labels, creationTimestamp, deletionTimestamp } =
     pod.metadata;
-  const owner = pod.metadata.annotations?.[OWNER];
+  const owner = pod.metadata.annotations?.[LABELS.owner];
   return {
     metadata: {
       name,
@@ -212,7 +188,7 @@ function lean(pod: Pod): Pod {
       ...(uid === undefined ? {} : { uid }),
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
       ...(labels === undefined ? {} : { labels }),
-      ...(owner === undefined ? {} : { annotations: { [OWNER]: owner } }),
+      ...(owner === undefined ? {} : { annotations: { [LABELS.owner]: owner } }),
       ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
       ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
     },
@@ -221,7 +197,7 @@ function lean(pod: Pod): Pod {
   };
 }
 
-function factsOf(pod: Pod): PodFacts {
+function viewOf(pod: Pod): PodView {
   const {
     namespace = "default",
     name,
@@ -233,8 +209,8 @@ function factsOf(pod: Pod): PodFacts {
   return {
     namespace,
     name,
-    owner: annotations?.[OWNER] ?? "",
-    execution: labels?.[EXECUTION] ?? name,
+    owner: annotations?.[LABELS.owner] ?? "",
+    execution: labels?.[LABELS.execution] ?? name,
     phase: pod.status?.phase ?? "Pending",
     deleting: deletionTimestamp !== undefined,
     status: pod.status ?? {},
@@ -244,7 +220,7 @@ function factsOf(pod: Pod): PodFacts {
 }
 
 /** Why the server would not have the pod; undefined where it was only busy. */
-export function refusalOf({ code, reason, message }: ApiError): PodRefusalReason | undefined {
+export function refusalOf({ code, reason, message }: ApiError): PodRefusal | undefined {
   if (code === 403) {
     if (/exceeded quota/i.test(message)) return "QuotaExceeded";
     if (/because it is being terminated/i.test(message)) return "NamespaceTerminating";

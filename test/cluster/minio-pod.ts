@@ -1,0 +1,55 @@
+/** A MinIO of a test's or a bench's own: a pod under Pod Security restricted, whose files go with it. */
+
+export type StoreKeys = { readonly accessKey: string; readonly secretKey: string };
+
+/** Labels by which policies let tool pods reach it, and its port. */
+export const STORE_LABELS = { app: "store" } as const;
+export const STORE_PORT = 9000;
+
+/** The pod `store` of the namespace. */
+export function storePod(namespace: string, { accessKey, secretKey }: StoreKeys) {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "store", namespace, labels: STORE_LABELS },
+    spec: {
+      automountServiceAccountToken: false,
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: 65532,
+        fsGroup: 65532,
+        seccompProfile: { type: "RuntimeDefault" },
+      },
+      containers: [
+        {
+          name: "minio",
+          image: "autoai-minio:dev",
+          imagePullPolicy: "IfNotPresent",
+          args: ["server", "/data", "--address", `:${STORE_PORT}`],
+          env: [
+            { name: "MINIO_ROOT_USER", value: accessKey },
+            { name: "MINIO_ROOT_PASSWORD", value: secretKey },
+            { name: "HOME", value: "/data" },
+          ],
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ["ALL"] },
+          },
+          volumeMounts: [{ name: "data", mountPath: "/data" }],
+        },
+      ],
+      volumes: [{ name: "data", emptyDir: {} }],
+    },
+  } as const;
+}
+
+/** Claim for environments. */
+export function environmentsClaim(namespace: string, name: string) {
+  return {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name, namespace },
+    spec: { accessModes: ["ReadWriteMany"], resources: { requests: { storage: "5Gi" } } },
+  } as const;
+}
