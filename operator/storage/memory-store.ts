@@ -1,8 +1,9 @@
 /** ArtifactStore in memory, for tests and for what need not outlive the process. */
 import { type ArtifactStore, NotFoundError } from "./artifact-store.ts";
 import { checkKey, checkPrefix } from "./key.ts";
+import { PAGE, type Pages } from "./pages.ts";
 
-export class MemoryStore implements ArtifactStore {
+export class MemoryStore implements ArtifactStore, Pages {
   readonly #objects = new Map<string, Uint8Array>();
 
   async get(key: string): Promise<Uint8Array> {
@@ -36,6 +37,14 @@ export class MemoryStore implements ArtifactStore {
 
   async deletePrefix(prefix: string): Promise<void> {
     for (const key of await this.list(prefix)) this.#objects.delete(key);
+  }
+
+  async page(prefix: string, after: string, count: number): Promise<string[]> {
+    return (await this.list(prefix)).filter((key) => key > after).slice(0, Math.min(count, PAGE));
+  }
+
+  async deleteKeys(keys: readonly string[]): Promise<void> {
+    for (const key of keys) this.#objects.delete(key);
   }
 
   uri(key: string): string {

@@ -10,6 +10,7 @@ import { Client } from "minio";
 import { type ArtifactStore, NotFoundError, StoreError } from "./artifact-store.ts";
 import type { Grants, PostGrant } from "./grants.ts";
 import { checkKey, checkPrefix } from "./key.ts";
+import { PAGE, type Pages } from "./pages.ts";
 
 export type S3StoreOptions = {
   /** http://host:port or https://host:port. */
@@ -27,11 +28,10 @@ export type S3StoreOptions = {
 const SILENCE_MS = 20_000;
 const RETRY_AFTER_MS = [200, 500, 1500];
 const CONNECTIONS = 64;
-const PAGE = 1000;
 const PASSING_STATUSES = new Set([408, 409, 429, 499, 500, 502, 503, 504, 520]);
 const ABSENT = new Set(["NoSuchKey", "NotFound"]);
 
-export class S3Store implements ArtifactStore, Grants {
+export class S3Store implements ArtifactStore, Grants, Pages {
   readonly #client: Client;
   readonly #options: S3StoreOptions;
 
@@ -128,14 +128,21 @@ export class S3Store implements ArtifactStore, Grants {
   async deletePrefix(prefix: string): Promise<void> {
     const keys = await this.list(prefix);
     for (let start = 0; start < keys.length; start += PAGE) {
-      const page = keys.slice(start, start + PAGE);
-      await this.#attempt(`delete ${prefix}`, async () => {
-        const results = await this.#client.removeObjects(this.#options.bucket, page);
-        // In quiet mode what is told is what went wrong.
-        const wrong = results.find((result) => result?.Error !== undefined)?.Error;
-        if (wrong !== undefined) throw Object.assign(new Error(wrong.Message), { code: wrong.Code });
-      });
+      await this.#deleteKeys(`delete ${prefix}`, keys.slice(start, start + PAGE));
     }
+  }
+
+  async page(prefix: string, after: string, count: number): Promise<string[]> {
+    checkPrefix(prefix);
+    checkPrefix(after);
+    const { objects } = await this.#attempt(`list ${prefix}`, () =>
+      this.#client.listObjectsV2Query(this.#options.bucket, prefix, "", "", Math.min(count, PAGE), after),
+    );
+    return objects.flatMap(({ name }) => (name === undefined ? [] : [name]));
+  }
+
+  async deleteKeys(keys: readonly string[]): Promise<void> {
+    if (keys.length > 0) await this.#deleteKeys(`delete ${keys[0]} and others`, keys);
   }
 
   uri(key: string): string {
@@ -169,6 +176,15 @@ export class S3Store implements ArtifactStore, Grants {
     const request = { method: "PUT", bucketName: this.#options.bucket, objectName: key, headers };
     const payload = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
     await this.#client.makeRequestAsyncOmit(request, payload);
+  }
+
+  async #deleteKeys(what: string, keys: readonly string[]): Promise<void> {
+    await this.#attempt(what, async () => {
+      const results = await this.#client.removeObjects(this.#options.bucket, [...keys]);
+      // In quiet mode what is told is what went wrong.
+      const wrong = results.find((result) => result?.Error !== undefined)?.Error;
+      if (wrong !== undefined) throw Object.assign(new Error(wrong.Message), { code: wrong.Code });
+    });
   }
 
   async #attempt<T>(what: string, action: () => Promise<T>, key?: string): Promise<T> {
