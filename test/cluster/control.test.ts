@@ -1,7 +1,9 @@
 /** What the API server refuses, and what the operator does about resources and its lease, on a real cluster. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TrainingJob } from "../../operator/api/trainingjob.ts";
+import { describeWire } from "../fakes/kubernetes-contract.ts";
 import { CHANGES, INVALID_MANIFESTS } from "../fixtures/invalid-manifests.ts";
+import { apiOf } from "./api.ts";
 import { eventually, withCluster } from "./cluster.ts";
 import { type OperatorProcess, type Store, startOperator, storeIn } from "./operator-process.ts";
 
@@ -45,6 +47,8 @@ describe("a change of a resource", () => {
     }
   });
 });
+
+describeWire("the wire of the API server", () => ({ api: apiOf(cluster), namespace }));
 
 describe("with an operator", () => {
   let store: Store;

@@ -1,10 +1,9 @@
 /** The pod executor on a real cluster: what generated code can reach there, and what becomes of a step whatever happens to its pod. */
-import { KubeConfig } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ApiServer } from "../../operator/cluster/kubernetes/api-server.ts";
 import type { Execution, Limits, SandboxedExecution } from "../../operator/sandbox/executor.ts";
 import { RUNNER_PATH } from "../../operator/sandbox/pods/settings.ts";
-import { type Cluster, withCluster } from "./cluster.ts";
+import { apiOf } from "./api.ts";
+import { withCluster } from "./cluster.ts";
 import { type Bench, executorOn } from "./executor.ts";
 import { environmentsClaim, storePod } from "./minio-pod.ts";
 
@@ -28,7 +27,7 @@ describe("executions in a cluster", () => {
     await cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/store", "--timeout=120s");
     const address = ["get", "pod", "-n", namespace, "store", "-o", "jsonpath={.status.podIP}"];
     bench = await executorOn({
-      api: new ApiServer(configOf(cluster)),
+      api: apiOf(cluster),
       namespace,
       storeAddress: await cluster.kubectl(...address),
       keys: STORE,
@@ -251,12 +250,4 @@ function podUid(namespace: string, name: string): Promise<string> {
     "-o",
     "jsonpath={.metadata.uid}",
   );
-}
-
-function configOf({ kubeconfig, context }: Cluster): KubeConfig {
-  const config = new KubeConfig();
-  if (kubeconfig === undefined) config.loadFromDefault();
-  else config.loadFromFile(kubeconfig);
-  if (context !== undefined) config.setCurrentContext(context);
-  return config;
 }
