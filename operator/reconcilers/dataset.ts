@@ -1,12 +1,12 @@
 /** Dataset: bring the bytes, take them in once, say what is in them. */
-
+import { z } from "zod";
 import type { Clock } from "../agent/journal.ts";
 import type { Dataset, DatasetStatus } from "../api/dataset.ts";
 import { Profile } from "../api/profile.ts";
 import { type Cluster, ConflictError } from "../cluster/cluster.ts";
 import type { Result } from "../engine/controller.ts";
 import { StalledError, WaitingError } from "../engine/errors.ts";
-import { encode, sha256 } from "../evaluation/context.ts";
+import { encode, readJson, sha256 } from "../evaluation/context.ts";
 import type { Executor } from "../sandbox/executor.ts";
 import type { ArtifactStore } from "../storage/artifact-store.ts";
 import { cleanUp, FINALIZER, type Retention } from "./cleanup.ts";
@@ -28,7 +28,7 @@ export type DatasetReconciler = {
 /** Where the parts of a data set lie in the store. */
 export function datasetKeys(
   dataset: Dataset,
-): Record<"prefix" | "source" | "canonical" | "profile" | "preview" | "outcome", string> {
+): Record<"prefix" | "source" | "canonical" | "profile" | "preview" | "outcome" | "end", string> {
   const uid = (dataset.metadata.uid ?? "").replaceAll("-", "").slice(0, 8);
   const prefix = `datasets/${dataset.metadata.namespace ?? "default"}/${dataset.metadata.name}-${uid}`;
   return {
@@ -38,6 +38,7 @@ export function datasetKeys(
     profile: `${prefix}/profile.json`,
     preview: `${prefix}/preview.json`,
     outcome: `${prefix}/outcome.json`,
+    end: `${prefix}/end.json`,
   };
 }
 
@@ -73,10 +74,17 @@ async function advance(operator: DatasetReconciler, dataset: Dataset, key: strin
       await patch(operator, dataset, { type: "InProgress", reason: error.reason, message: error.message });
       return { requeueAfterSeconds: error.requeueAfterSeconds, waiting: true };
     }
+    if (error instanceof EndedError) {
+      await patch(operator, dataset, { type: "Stalled", reason: error.reason, message: error.message });
+      return {};
+    }
     if (error instanceof StalledError || isStalled(error)) {
       await operator.cluster.event(dataset, "Warning", error.reason, error.message);
-      await patch(operator, dataset, { type: "Stalled", reason: error.reason, message: error.message });
       const mends = !(error instanceof StalledError) || isRecoverable(error.reason);
+      const { reason, message } = error;
+      // Before the status: what is over stays over, also for an operator that comes later.
+      if (!mends) await operator.store.create(datasetKeys(dataset).end, encode({ reason, message }));
+      await patch(operator, dataset, { type: "Stalled", reason, message });
       return mends ? { requeueAfterSeconds: STALLED_SECONDS } : {};
     }
     if (error instanceof ConflictError) throw error;
@@ -85,6 +93,18 @@ async function advance(operator: DatasetReconciler, dataset: Dataset, key: strin
     await patch(operator, dataset, { type: "InProgress", reason, message: `${message}; trying again` });
     throw error;
   }
+}
+
+/** That the data set could not be taken in was found out before, for good. */
+class EndedError extends StalledError {}
+
+const End = z.object({ reason: z.string(), message: z.string() });
+
+/** Throws EndedError where the data set is over. */
+async function checkEnd({ store }: DatasetReconciler, key: string): Promise<void> {
+  if (!(await store.exists(key))) return;
+  const { reason, message } = await readJson(store, key, End);
+  throw new EndedError(reason, message);
 }
 
 /** Taken in: for good, since the source is immutable. */
@@ -97,6 +117,7 @@ function isOver(dataset: Dataset): boolean {
 async function takeIn(operator: DatasetReconciler, dataset: Dataset, key: string): Promise<Profile> {
   const keys = datasetKeys(dataset);
   const { source, format } = dataset.spec;
+  await checkEnd(operator, keys.end);
   if (!(await operator.store.exists(keys.source))) {
     if (source.upload) throw new WaitingError("WaitingForUpload", "the CSV has not been uploaded yet", 5);
     await operator.bring(source, dataset.metadata.namespace ?? "default", keys.source);

@@ -184,6 +184,28 @@ describe("a finished job", () => {
   });
 });
 
+describe("a job whose step is under way", () => {
+  test("is not written to because time passes, but once a minute, or when something else changes", async () => {
+    const { apply, step, until, job, clock, cluster, operator, llm } = world();
+    apply();
+    llm.refuses = true;
+    await until("LlmRefused");
+    const written: number[] = [];
+    cluster.watch(({ status }) => written.push((status as { usage: { seconds: number } }).usage.seconds));
+    const begun = (await job())?.status?.usage?.seconds ?? Number.NaN;
+    for (let second = 0; second < 130; second += 2) {
+      clock.at += 2000;
+      await step();
+    }
+    expect(written).toEqual([begun + 60, begun + 120]);
+    llm.refuses = false;
+    clock.at += 2000;
+    await step();
+    expect((await job())?.status?.usage?.seconds).toBe(begun + 132);
+    expect(operator.clock.now()).toBe(clock.at);
+  });
+});
+
 describe("a suspended job", () => {
   test("does nothing, is charged nothing, and goes on where it was", async () => {
     const { apply, step, until, clock, operator, store, cancelled, entries } = world();
@@ -263,6 +285,25 @@ describe("what names something that is not there", () => {
       expect(ready(await cluster.get("Dataset", "team/rows"))?.status).toBe("True");
     }, PATIENT);
     await until("AgentFinished");
+  });
+});
+
+describe("a Dataset that is over", () => {
+  test("stays so for an operator that comes later, whatever its source has become", async () => {
+    const { operator, cluster } = world();
+    const spec = { source: { uri: "s3://bucket/rows.csv" } };
+    cluster.apply(
+      Dataset.parse({ ...META, kind: "Dataset", metadata: { name: "rows", namespace: "team" }, spec }),
+    );
+    const bring: BringSource = () => Promise.reject(new StalledError("SourceTooLarge", "more than 100 MB"));
+    expect(await reconcileDataset({ ...operator, bring }, "team/rows")).toEqual({});
+    const before = await cluster.get("Dataset", "team/rows");
+    expect(ready(before)?.reason).toBe("SourceTooLarge");
+    const events = structuredClone(cluster.events);
+    // The next operator finds a smaller file there.
+    expect(await reconcileDataset(operator, "team/rows")).toEqual({});
+    expect(await cluster.get("Dataset", "team/rows")).toEqual(before);
+    expect(cluster.events).toEqual(events);
   });
 });
 

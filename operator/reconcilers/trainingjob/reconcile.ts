@@ -16,7 +16,7 @@ import type { Situation } from "../conditions.ts";
 import { isStalled, platformReason } from "../platform.ts";
 import { isRecoverable, STALLED_SECONDS } from "../stalls.ts";
 import { type Actors, perform } from "./perform.ts";
-import { activityOf, statusOf } from "./status.ts";
+import { activityOf, statusOf, worthWriting } from "./status.ts";
 
 export type TrainingJobReconciler = Actors & {
   readonly cluster: Cluster;
@@ -242,5 +242,5 @@ async function patch(
     now: new Date(operator.clock.now()).toISOString(),
     uri: (key) => operator.store.uri(key),
   });
-  await operator.cluster.updateStatus(job, status);
+  await operator.cluster.updateStatus(job, worthWriting(job.status, status));
 }

@@ -1,4 +1,5 @@
 /** The status of a TrainingJob: a pure projection of its journal. */
+import { isDeepStrictEqual } from "node:util";
 import { bestCandidate, find, formatScore, stepsUsed, tokensUsed } from "../../agent/journal.ts";
 import type { Action } from "../../agent/next-action.ts";
 import type { JournalEntry } from "../../api/journal.ts";
@@ -76,6 +77,20 @@ export function statusOf({
     journalUri: uri(`${jobPrefix(job)}/journal`),
     ...(finished?.state === "READY" ? { reportUri: uri(reportKey(job)) } : {}),
   };
+}
+
+/** Seconds after which the time spent is written even where nothing else has changed. */
+export const USAGE_STEP_SECONDS = 60;
+
+/** The status to write: what stands there, where only a little time has passed since. A write for each look is too many. */
+export function worthWriting(
+  before: TrainingJobStatus | undefined,
+  status: TrainingJobStatus,
+): TrainingJobStatus {
+  const { usage } = before ?? {};
+  if (!usage || !status.usage || status.usage.seconds - usage.seconds >= USAGE_STEP_SECONDS) return status;
+  const since = { ...status, usage: { ...status.usage, seconds: usage.seconds } };
+  return isDeepStrictEqual(before, since) ? since : status;
 }
 
 function milestones(entries: readonly JournalEntry[]): Facts {
