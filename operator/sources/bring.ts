@@ -5,10 +5,14 @@ import { type BringSource, configMapBytes } from "../reconcilers/dataset-source.
 import { isRecoverable } from "../reconcilers/stalls.ts";
 import type { ArtifactStore } from "../storage/artifact-store.ts";
 import { FetchError, type FetchOptions, fetchBytes } from "./https.ts";
+import { Room } from "./room.ts";
 import { type OwnStore, readS3 } from "./s3.ts";
 
 /** 100 MB, as the intake counts them. */
 export const MAX_DATASET_BYTES = 104_857_600;
+
+/** Files of the largest size that are held in memory at once; of smaller ones accordingly more. */
+const LARGEST_AT_ONCE = 2;
 
 export type BringOptions = {
   readonly cluster: Pick<Cluster, "secret" | "configMap">;
@@ -19,8 +23,14 @@ export type BringOptions = {
 };
 
 export function bringSource({ cluster, store, own, fetch = {} }: BringOptions): BringSource {
-  const options: FetchOptions = { ...fetch, maxBytes: fetch.maxBytes ?? MAX_DATASET_BYTES };
+  const maxBytes = fetch.maxBytes ?? MAX_DATASET_BYTES;
+  const room = new Room(maxBytes * LARGEST_AT_ONCE);
   return async (source, namespace, key) => {
+    let release: (() => void) | undefined;
+    const onSize = (bytes: number): void => {
+      release = room.take(key, bytes);
+    };
+    const options: FetchOptions = { ...fetch, maxBytes, onSize };
     try {
       if (source.configMapKeyRef) {
         await store.put(key, await configMapBytes(cluster, namespace, source.configMapKeyRef));
@@ -38,6 +48,8 @@ export function bringSource({ cluster, store, own, fetch = {} }: BringOptions): 
       if (error.reason === "SourceUnavailable") throw new WaitingError(error.reason, error.message, 15);
       const retry = isRecoverable(error.reason) ? "; it is looked for again every 15 s" : "";
       throw new StalledError(error.reason, `${error.message}${retry}`, { cause: error });
+    } finally {
+      release?.();
     }
   };
 }

@@ -7,6 +7,7 @@ import { lookup } from "node:dns/promises";
 import { isIP, type LookupFunction } from "node:net";
 import ipaddr from "ipaddr.js";
 import { Agent, request } from "undici";
+import { WaitingError } from "../engine/errors.ts";
 
 export type FetchReason =
   /** The address may not be asked. */
@@ -43,6 +44,8 @@ export type FetchOptions = {
   readonly isAllowed?: (address: string) => boolean;
   /** The operator's own store: http, private addresses and any content type are fine, and nothing is followed. */
   readonly trusted?: boolean;
+  /** Told, before the body is read, how much memory reading it takes at most. What it throws is thrown. */
+  readonly onSize?: (bytes: number) => void;
 };
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -86,7 +89,7 @@ async function fetchHop(
   signal: AbortSignal,
   options: FetchOptions,
 ): Promise<Uint8Array | URL> {
-  const { trusted = false, maxBytes } = options;
+  const { trusted = false } = options;
   if (!trusted) checkUrl(url, options);
   const { statusCode, headers, body } = await request(url, {
     dispatcher,
@@ -108,20 +111,39 @@ async function fetchHop(
     }
     checkStatus(statusCode, url);
     if (!trusted) checkHeaders(headers, url);
-    const chunks: Buffer[] = [];
-    let size = Number(headers["content-length"] ?? 0);
-    if (size > maxBytes) throw tooLarge(url, maxBytes);
-    size = 0;
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > maxBytes) throw tooLarge(url, maxBytes);
-      chunks.push(chunk);
-    }
-    return new Uint8Array(Buffer.concat(chunks));
+    return await readBody(body as AsyncIterable<Buffer>, Number(headers["content-length"]), url, options);
   } finally {
     body.on("error", () => undefined);
     body.destroy();
   }
+}
+
+async function readBody(
+  body: AsyncIterable<Buffer>,
+  length: number,
+  url: URL,
+  { maxBytes, onSize }: FetchOptions,
+): Promise<Uint8Array> {
+  if (length > maxBytes) throw tooLarge(url, maxBytes);
+  // Of unknown length, it is held in pieces and as a whole for a moment.
+  onSize?.(Number.isFinite(length) ? length : maxBytes * 2);
+  if (Number.isFinite(length)) {
+    const whole = new Uint8Array(length);
+    let size = 0;
+    for await (const chunk of body) {
+      whole.set(chunk, size);
+      size += chunk.length;
+    }
+    return whole;
+  }
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > maxBytes) throw tooLarge(url, maxBytes);
+    chunks.push(chunk);
+  }
+  return new Uint8Array(Buffer.concat(chunks));
 }
 
 function checkUrl(url: URL, options: FetchOptions): void {
@@ -201,7 +223,8 @@ export function isPublic(address: string): boolean {
   return parsed.range() === "unicast" && !METADATA.has(parsed.toString());
 }
 
-function fetchError(error: unknown, uri: string, timeoutSeconds: number): FetchError {
+function fetchError(error: unknown, uri: string, timeoutSeconds: number): Error {
+  if (error instanceof WaitingError) return error;
   for (let at: unknown = error; at instanceof Error; at = at.cause) if (at instanceof FetchError) return at;
   const { code = "", name = "", message = "" } = error as { code?: string; name?: string; message?: string };
   if (name === "TimeoutError") {
