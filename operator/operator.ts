@@ -39,8 +39,10 @@ export type ClusterOperatorOptions = {
   readonly installation: Installation;
 };
 
-/** A reconcile waits for LLM replies, so that there are many at once. */
+/** Reconciles at once: each waits for the store most of the time. */
 const WORKERS: Readonly<Record<KindName, number>> = { TrainingJob: 64, Dataset: 8, ModelDeployment: 4 };
+/** Replies of LLMs that are waited for at once, each with its prompt in memory. */
+const ASIDES = 256;
 const CLAIM_SECONDS = 60;
 const BUCKET_RETRY_SECONDS = 5;
 
@@ -202,7 +204,7 @@ export class ClusterOperator {
     };
     const datasets = { cluster, store, executor, clock, bring, artifacts };
     return {
-      TrainingJob: this.#controller("TrainingJob", (key) => reconcileTrainingJob(jobs, key)),
+      TrainingJob: this.#controller("TrainingJob", (key, aside) => reconcileTrainingJob(jobs, key, aside)),
       Dataset: this.#controller("Dataset", (key) => reconcileDataset(datasets, key)),
       ModelDeployment: this.#controller("ModelDeployment", (key) =>
         reconcileModelDeployment({ cluster, clock }, key),
@@ -216,6 +218,7 @@ export class ClusterOperator {
       name: kind,
       reconcile,
       workers: WORKERS[kind],
+      asides: ASIDES,
       onReconciled: (key, result, seconds) => {
         metrics.reconciled(kind, result, seconds);
         log.debug({ ...this.#where(kind, key), result, seconds }, "reconciled");

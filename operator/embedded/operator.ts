@@ -78,7 +78,7 @@ export function embeddedOperator(options: EmbeddedOptions): EmbeddedOperator {
   };
   const jobs = new Controller({
     name: "trainingjob",
-    reconcile: (key) => reconcileTrainingJob(operator, key),
+    reconcile: (key, aside) => reconcileTrainingJob(operator, key, aside),
     onFailure,
   });
   const keys = new Set<string>();

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Controller, type ControllerOptions, type Reconcile } from "./controller.ts";
 import { StalledError, WaitingError } from "./errors.ts";
 
@@ -89,4 +89,77 @@ test("works on one key with one worker at a time, and on others meanwhile", asyn
   await controller.stop();
   expect(most).toBe(3);
   expect(active.size).toBe(0);
+});
+
+describe("who steps aside", () => {
+  /** Each key begins, steps aside until it is let go on, and ends; `log` tells in which order. */
+  function world(options: { readonly workers: number; readonly asides?: number }) {
+    const log: string[] = [];
+    const answers = new Map<string, () => void>();
+    const controller = new Controller({
+      ...options,
+      name: "test",
+      reconcile: async (key, aside) => {
+        log.push(`${key} begins`);
+        await aside(() => new Promise<void>((resolve) => answers.set(key, resolve)));
+        log.push(`${key} goes on`);
+        await turn();
+        return {};
+      },
+    });
+    controller.start();
+    return { log, controller, answer: (key: string) => answers.get(key)?.() };
+  }
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+  test("leaves the place to others, and goes on before new ones begin", async () => {
+    const { log, controller, answer } = world({ workers: 1 });
+    for (const key of ["a", "b"]) controller.queue.add(key);
+    await turn();
+    expect(log).toEqual(["a begins", "b begins"]);
+    answer("b");
+    await turn();
+    expect(log.at(-1)).toBe("b goes on");
+    answer("a");
+    controller.queue.add("c");
+    await turn();
+    await turn();
+    expect(log.slice(3)).toEqual(["a goes on", "c begins"]);
+    // The same key is not begun again while it waits aside.
+    controller.queue.add("c");
+    await turn();
+    expect(log.slice(5)).toEqual([]);
+    answer("c");
+    await vi.waitFor(() => expect(log.slice(5)).toEqual(["c goes on", "c begins"]));
+    answer("c");
+    await controller.stop();
+    expect(log.at(-1)).toBe("c goes on");
+  });
+
+  test("is counted: beyond so many, who waits keeps the place", async () => {
+    const { log, controller, answer } = world({ workers: 2, asides: 1 });
+    for (const key of ["a", "b", "c", "d"]) controller.queue.add(key);
+    await turn();
+    expect(log).toEqual(["a begins", "b begins", "c begins"]);
+    for (const key of ["a", "b", "c"]) answer(key);
+    await vi.waitFor(() => expect(log).toContain("d begins"));
+    answer("d");
+    await controller.stop();
+    expect(log.filter((line) => line.endsWith("goes on"))).toHaveLength(4);
+  });
+
+  test("who fails there fails as anywhere", async () => {
+    const failures: unknown[] = [];
+    const controller = new Controller({
+      name: "test",
+      workers: 1,
+      reconcile: (_key, aside) => aside(() => Promise.reject(new Error("no answer"))),
+      onFailure: (_key, error) => failures.push(error),
+    });
+    controller.start();
+    controller.queue.add("a");
+    controller.queue.add("b");
+    await vi.waitFor(() => expect(failures).toHaveLength(2));
+    await controller.stop();
+  });
 });

@@ -18,36 +18,40 @@ class ManualTimers implements Timers {
 }
 
 describe("a keyed queue", () => {
-  test("hands a key out once, however often it was added while it waited", async () => {
+  test("hands a key out once, however often it was added while it waited", () => {
     const queue = new KeyedQueue();
     for (const key of ["a", "a", "b", "a"]) queue.add(key);
     expect(queue.depth).toBe(2);
-    expect([await queue.take(), await queue.take()]).toEqual(["a", "b"]);
+    expect([queue.take(), queue.take()]).toEqual(["a", "b"]);
   });
 
-  test("never hands out a key that is being worked on, and hands it out again afterwards", async () => {
+  test("never hands out a key that is being worked on, and hands it out again afterwards", () => {
     const queue = new KeyedQueue();
     queue.add("a");
-    await queue.take();
+    queue.take();
     queue.add("a");
     queue.add("a");
     expect(queue.depth).toBe(0);
     queue.done("a");
     expect(queue.depth).toBe(1);
-    expect(await queue.take()).toBe("a");
+    expect(queue.take()).toBe("a");
     queue.done("a");
     expect(queue.depth).toBe(0);
   });
 
-  test("gives a key to whoever has waited longest, and to one alone", async () => {
+  test("tells when there is a key, and hands out first what has waited longest", () => {
     const queue = new KeyedQueue();
-    const takers = [queue.take(), queue.take()];
+    let told = 0;
+    queue.onReady = () => told++;
     queue.add("a");
     queue.add("a");
     queue.add("b");
-    expect(await Promise.all(takers)).toEqual(["a", "b"]);
+    expect(told).toBe(2);
+    expect([queue.take(), queue.take(), queue.take()]).toEqual(["a", "b", undefined]);
+    queue.add("a");
+    expect(told).toBe(2);
     queue.done("a");
-    expect(await queue.take()).toBe("a");
+    expect(told).toBe(3);
   });
 
   test("of several delays of a key the shortest counts, and being added at once beats them all", () => {
@@ -62,16 +66,16 @@ describe("a keyed queue", () => {
     expect(queue.depth).toBe(1);
   });
 
-  test("hands a delayed key out when its time has come", async () => {
+  test("hands a delayed key out when its time has come", () => {
     const timers = new ManualTimers();
     const queue = new KeyedQueue(timers);
     queue.addAfter("a", 1);
     expect(queue.depth).toBe(0);
     timers.fire();
-    expect(await queue.take()).toBe("a");
+    expect(queue.take()).toBe("a");
     queue.addAfter("a", 0);
     queue.done("a");
-    expect(await queue.take()).toBe("a");
+    expect(queue.take()).toBe("a");
   });
 
   test("doubles the wait with each failure in a row, to at most a minute, until the key is forgotten", () => {
@@ -84,15 +88,13 @@ describe("a keyed queue", () => {
     expect(queue.addAfterFailure("a")).toBe(0.5);
   });
 
-  test("once closed takes nothing in and sends everybody home", async () => {
+  test("once closed takes nothing in and hands nothing out", () => {
     const timers = new ManualTimers();
     const queue = new KeyedQueue(timers);
-    const taker = queue.take();
     queue.addAfter("a", 5);
     queue.close();
-    expect(await taker).toBeUndefined();
     expect(timers.pending).toEqual([]);
     queue.add("b");
-    expect(await queue.take()).toBeUndefined();
+    expect(queue.take()).toBeUndefined();
   });
 });

@@ -27,7 +27,8 @@ export class KeyedQueue {
   readonly #again = new Set<string>();
   readonly #failures = new Map<string, number>();
   readonly #delayed = new Map<string, { readonly due: number; readonly cancel: () => void }>();
-  readonly #takers: ((key: string | undefined) => void)[] = [];
+  /** Told that there is a key to take. */
+  onReady: () => void = () => undefined;
   #closed = false;
 
   /** @param onTaken told of each key that is handed out, and the seconds that it was ready before */
@@ -49,14 +50,8 @@ export class KeyedQueue {
       return;
     }
     if (this.#ready.has(key)) return;
-    const taker = this.#takers.shift();
-    if (taker) {
-      this.#working.add(key);
-      this.#onTaken?.(key, 0);
-      taker(key);
-      return;
-    }
     this.#ready.set(key, performance.now());
+    this.onReady();
   }
 
   /** Adds the key after a while; of several delays for one key the shortest counts. */
@@ -91,18 +86,15 @@ export class KeyedQueue {
     this.#failures.delete(key);
   }
 
-  /** The next key; undefined once the queue is closed. */
-  take(): Promise<string | undefined> {
+  /** The key that has waited longest; undefined where none waits. */
+  take(): string | undefined {
     const next = this.#ready.entries().next();
-    if (!next.done) {
-      const [key, since] = next.value;
-      this.#ready.delete(key);
-      this.#working.add(key);
-      this.#onTaken?.(key, (performance.now() - since) / 1000);
-      return Promise.resolve(key);
-    }
-    if (this.#closed) return Promise.resolve(undefined);
-    return new Promise((resolve) => this.#takers.push(resolve));
+    if (next.done) return undefined;
+    const [key, since] = next.value;
+    this.#ready.delete(key);
+    this.#working.add(key);
+    this.#onTaken?.(key, (performance.now() - since) / 1000);
+    return key;
   }
 
   /** The key was worked on; to be called once for each one taken. */
@@ -116,7 +108,6 @@ export class KeyedQueue {
     for (const { cancel } of this.#delayed.values()) cancel();
     this.#delayed.clear();
     this.#ready.clear();
-    for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 
   #undelay(key: string): void {

@@ -5,6 +5,7 @@ import { SYSTEM_PROMPT, turnsOf } from "../../agent/prompts.ts";
 import type { Candidate, JournalDraft, Recipe } from "../../api/journal.ts";
 import { METRICS } from "../../api/metrics.ts";
 import { Profile, SplitResult } from "../../api/profile.ts";
+import type { Aside } from "../../engine/controller.ts";
 import { StalledError, WaitingError } from "../../engine/errors.ts";
 import {
   dataKey,
@@ -32,6 +33,8 @@ export type Actors = {
   readonly datasets: Datasets;
   readonly recipes: Recipes;
   readonly languageModels: LanguageModels;
+  /** How to wait for a reply, which may take minutes. */
+  readonly aside: Aside;
 };
 
 /** Longest that one reply may take. */
@@ -53,7 +56,7 @@ export async function perform(
     case "VerifyRecipe":
       return verifyRecipe(context, actors.recipes);
     case "Ask":
-      return ask(context, action, actors.languageModels);
+      return ask(context, action, actors);
     case "RunTool":
       return runTool(context, {
         step: action.step,
@@ -139,7 +142,7 @@ async function verifyAs(
 async function ask(
   context: JobContext,
   { step, maxOutputTokens }: Extract<Action, { type: "Ask" }>,
-  languageModels: LanguageModels,
+  { languageModels, aside }: Actors,
 ): Promise<JournalDraft> {
   const { entries } = context.journal;
   const remaining = remainingBudget(context.job.spec, entries, context.journal.elapsedSeconds());
@@ -147,17 +150,15 @@ async function ask(
   const seconds = Math.max(1, Math.min(REPLY_SECONDS, remaining.seconds));
   try {
     const model = await languageModels(context.job);
-    const reply = await model.reply(
-      {
-        system: SYSTEM_PROMPT,
-        turns: fitHistory(turnsOf(briefing, entries, remaining), MAX_PROMPT_CHARACTERS),
-        tools: TOOL_DECLARATIONS,
-        maxOutputTokens,
-        briefing,
-        remaining,
-      },
-      AbortSignal.timeout(Math.ceil(seconds * 1000)),
-    );
+    const request = {
+      system: SYSTEM_PROMPT,
+      turns: fitHistory(turnsOf(briefing, entries, remaining), MAX_PROMPT_CHARACTERS),
+      tools: TOOL_DECLARATIONS,
+      maxOutputTokens,
+      briefing,
+      remaining,
+    };
+    const reply = await aside(() => model.reply(request, AbortSignal.timeout(Math.ceil(seconds * 1000))));
     const { parts, finish, detail, usage } = reply;
     return {
       type: "ReplyReceived",

@@ -6,7 +6,7 @@ import { type Action, nextAction } from "../../agent/next-action.ts";
 import type { JournalDraft, JournalEntry } from "../../api/journal.ts";
 import type { TrainingJob } from "../../api/trainingjob.ts";
 import { type Cluster, ConflictError } from "../../cluster/cluster.ts";
-import type { Result } from "../../engine/controller.ts";
+import type { Aside, Result } from "../../engine/controller.ts";
 import { StalledError, WaitingError } from "../../engine/errors.ts";
 import { type JobContext, jobPrefix, journalPrefix, ownerKey, reportKey } from "../../evaluation/context.ts";
 import type { Executor } from "../../sandbox/executor.ts";
@@ -18,7 +18,7 @@ import { isRecoverable, STALLED_SECONDS } from "../stalls.ts";
 import { type Actors, perform } from "./perform.ts";
 import { activityOf, statusOf, worthWriting } from "./status.ts";
 
-export type TrainingJobReconciler = Actors & {
+export type TrainingJobReconciler = Omit<Actors, "aside"> & {
   readonly cluster: Cluster;
   readonly store: ArtifactStore;
   readonly executor: Executor;
@@ -42,7 +42,11 @@ export type TrainingJobReconciler = Actors & {
 /** Timers hold no more than about 24 days. */
 const LONGEST_TIMER_SECONDS = 86_400;
 
-export async function reconcileTrainingJob(operator: TrainingJobReconciler, key: string): Promise<Result> {
+export async function reconcileTrainingJob(
+  operator: TrainingJobReconciler,
+  key: string,
+  aside: Aside = (slow) => slow(),
+): Promise<Result> {
   const read = await operator.cluster.get("TrainingJob", key);
   if (!read) {
     await operator.executor.cancel(key);
@@ -54,7 +58,7 @@ export async function reconcileTrainingJob(operator: TrainingJobReconciler, key:
       return {};
     }
     const job = await operator.cluster.setFinalizer(read, FINALIZER, true);
-    return job ? await advance(operator, job) : {};
+    return job ? await advance(operator, job, aside) : {};
   } catch (error) {
     // Someone else was faster: read again.
     if (error instanceof ConflictError) return { requeueAfterSeconds: 0 };
@@ -69,7 +73,7 @@ async function keptOf({ store, clock }: TrainingJobReconciler, job: TrainingJob)
   return [...(published ? [published.prefix] : []), jobPrefix(job)];
 }
 
-async function advance(operator: TrainingJobReconciler, job: TrainingJob): Promise<Result> {
+async function advance(operator: TrainingJobReconciler, job: TrainingJob, aside: Aside): Promise<Result> {
   const journal = await Journal.load(operator.store, journalPrefix(job), operator.clock, operator.startedAt);
   const context: JobContext = {
     job,
@@ -88,7 +92,7 @@ async function advance(operator: TrainingJobReconciler, job: TrainingJob): Promi
   const action = nextAction(job.spec, journal.entries, journal.elapsedSeconds());
   if (action.type === "Publish") operator.warmReport?.();
   try {
-    const draft = await perform(context, action, operator);
+    const draft = await perform(context, action, { ...operator, aside });
     await resume(operator, context);
     if (draft) await append(operator, context, draft);
     const following = nextAction(job.spec, journal.entries, journal.elapsedSeconds());
