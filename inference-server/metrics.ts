@@ -1,11 +1,15 @@
 /** What the server counts, for Prometheus. Labels are bounded: routes, status codes, engines. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { LogObserver } from "./log/prediction-log.ts";
+import type { ShipObserver } from "./log/shipper.ts";
 import type { RuntimeObserver } from "./runtime/python-worker.ts";
 
 export type Metrics = RuntimeObserver &
-  LogObserver & {
+  LogObserver &
+  ShipObserver & {
     readonly registry: Registry;
+    /** Where the lag of shipping is asked for, when metrics are read. */
+    shipLag(seconds: () => number): void;
     request(route: string, status: number, seconds: number): void;
     rows(count: number, warnings: number): void;
   };
@@ -89,8 +93,41 @@ export function metrics(model: { readonly name: string; readonly digest: string 
     help: "Predictions that wait to be written to the log.",
     registers,
   });
+  const shippedSegments = new Counter({
+    name: "autoai_inference_log_shipped_segments_total",
+    help: "Segments of the log that the store has.",
+    registers,
+  });
+  const shippedBytes = new Counter({
+    name: "autoai_inference_log_shipped_bytes_total",
+    help: "Compressed bytes of the log that the store has.",
+    registers,
+  });
+  const shipFailures = new Counter({
+    name: "autoai_inference_log_ship_failures_total",
+    help: "Segments of the log that were not taken by the store, and are tried again.",
+    labelNames: ["reason"],
+    registers,
+  });
+  let lag = () => 0;
+  new Gauge({
+    name: "autoai_inference_log_ship_lag_seconds",
+    help: "Age of the oldest segment of the log that the store does not have; 0 where it has them all.",
+    registers,
+    collect() {
+      this.set(lag());
+    },
+  });
   return {
     registry,
+    shipped(bytes) {
+      shippedSegments.inc();
+      shippedBytes.inc(bytes);
+    },
+    shipFailed: (reason) => shipFailures.inc({ reason }),
+    shipLag(seconds) {
+      lag = seconds;
+    },
     logged(count, seconds) {
       logged.inc(count);
       logSeconds.observe(seconds);

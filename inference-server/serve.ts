@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from "fastify";
 import { app } from "./app.ts";
 import { type LogLimits, type LogMode, PredictionLog } from "./log/prediction-log.ts";
+import { Shipper, type ShipperOptions } from "./log/shipper.ts";
 import { metrics } from "./metrics.ts";
 import { readReference } from "./package/reference.ts";
 import { verifyPackage } from "./package/verify.ts";
@@ -45,6 +46,8 @@ export type ServeOptions = {
     /** Share of the requests that Sampled keeps, 0 to 1. */
     readonly sample?: number;
     readonly limits?: Partial<LogLimits>;
+    /** Sends closed segments to the store; absent: they stay in the folder. */
+    readonly ship?: Pick<ShipperOptions, "grantFile" | "server" | "segmentSeconds" | "retrySeconds">;
   };
 };
 
@@ -55,6 +58,8 @@ export type ModelServer = {
   close(): Promise<void>;
 };
 
+/** From the beginning of the end, until what is not sent of the log is left: within the time that a pod is given. */
+const END_MILLISECONDS = 25_000;
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
 /** @throws ModelRefusedError where the package is not what it should be, or its model does not answer as when it was published */
@@ -106,6 +111,22 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
     clock: Date,
     random: Math.random,
   });
+  const { ship } = options.log ?? {};
+  const shipper =
+    ship && log.folder
+      ? new Shipper({
+          ...ship,
+          folder: log.folder,
+          observer: counted,
+          log: {
+            warn: (message) => fastify.log.warn(message),
+            info: (message) => fastify.log.info(message),
+          },
+          clock: Date,
+          random: Math.random,
+        })
+      : undefined;
+  if (shipper) counted.shipLag(() => shipper.lagSeconds);
   const served = { log, model, schema, runtime, metrics: counted, maxRows: limits.requestRows };
   await fastify.register(app, served);
   try {
@@ -114,16 +135,19 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
   } catch (error) {
     await runtime.close();
     await fastify.close();
+    await shipper?.finish(0);
     throw error;
   }
   return {
     fastify,
     runtime,
     async close() {
+      const start = performance.now();
       // The listener first: what it has taken is answered while the worker is still there.
       await fastify.close();
       await runtime.close();
       await log.close();
+      await shipper?.finish(Math.max(1000, END_MILLISECONDS - (performance.now() - start)));
     },
   };
 }

@@ -3,17 +3,21 @@
  * The server as a program: options, listening, and an end that answers what is in flight.
  *
  *     server.js --package DIR --digest SHA256 --socket PATH [--port 8080] [--host 0.0.0.0]
- *               [--python FILE --runner DIR [--engine Auto]] [--log-folder DIR --log-mode Background [--log-sample 0.1]]
+ *               [--python FILE --runner DIR [--engine Auto]]
+ *               [--log-folder DIR --log-mode Background [--log-sample 0.1] [--log-bytes 536870912]
+ *                [--log-ship FILE [--log-segment-seconds 60]]]
  *
  * With --python it starts the worker itself, as a child without a sandbox; without, it waits for a worker that connects to
- * the socket, as the one in a container beside it does.
+ * the socket, as the one in a container beside it does. --log-ship names the file with the leave to send the log to the store
+ * (operator/api/prediction-log.ts, LogGrant); objects are named by the host's name, which is the pod's.
  */
+import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import closeWithGrace from "close-with-grace";
 import { ModelRefusedError } from "./errors.ts";
-import { LOG_MODES, type LogMode } from "./log/prediction-log.ts";
+import { LOG_MODES } from "./log/prediction-log.ts";
 import { pythonLauncher } from "./python.ts";
-import { serveModel } from "./serve.ts";
+import { type ServeOptions, serveModel } from "./serve.ts";
 
 const DRAIN_MILLISECONDS = 30_000;
 
@@ -30,6 +34,9 @@ const { values: options } = parseArgs({
     "log-folder": { type: "string" },
     "log-mode": { type: "string", default: "Background" },
     "log-sample": { type: "string", default: "0.1" },
+    "log-bytes": { type: "string" },
+    "log-ship": { type: "string" },
+    "log-segment-seconds": { type: "string", default: "60" },
   },
 });
 
@@ -39,11 +46,28 @@ function needed(name: "package" | "digest" | "socket" | "runner"): string {
   return value;
 }
 
-function predictionLog(folder: string): { folder: string; mode: LogMode; sample: number } {
+function predictionLog(folder: string): NonNullable<ServeOptions["log"]> {
   const mode = LOG_MODES.find((one) => one === options["log-mode"]);
   if (!mode)
     throw new ModelRefusedError(`--log-mode ${options["log-mode"]}: expected one of ${LOG_MODES.join(", ")}`);
-  return { folder, mode, sample: Number(options["log-sample"]) };
+  const sample = numberOf("log-sample", options["log-sample"], 0, 1);
+  const { "log-bytes": bytes, "log-ship": grantFile } = options;
+  const segmentSeconds = numberOf("log-segment-seconds", options["log-segment-seconds"], 1, 86_400);
+  return {
+    folder,
+    mode,
+    sample,
+    ...(bytes === undefined
+      ? {}
+      : { limits: { totalBytes: numberOf("log-bytes", bytes, 2 ** 20, 2 ** 40) } }),
+    ...(grantFile === undefined ? {} : { ship: { grantFile, server: hostname(), segmentSeconds } }),
+  };
+}
+
+function numberOf(name: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= least && value <= most) return value;
+  throw new ModelRefusedError(`--${name} ${text}: expected a number from ${least} to ${most}`);
 }
 
 try {

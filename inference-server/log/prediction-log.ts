@@ -5,20 +5,17 @@
  * mode Strict a prediction is answered when its group is on disk; in Background and Sampled at once, so that a crash may lose what
  * was not yet written. The disk that it takes is bounded: the oldest segments go, and what was in them is counted.
  */
-import { randomBytes } from "node:crypto";
-import { mkdirSync } from "node:fs";
-import { type FileHandle, open, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
 import { RequestError } from "../errors.ts";
-import { type LogEntry, segmentName, segmentsOf } from "./segments.ts";
+import { type FolderLimits, SegmentFolder } from "./segment-folder.ts";
+import type { LogEntry } from "./segments.ts";
 
 export const LOG_MODES = ["Off", "Sampled", "Background", "Strict"] as const;
 export type LogMode = (typeof LOG_MODES)[number];
 
 export type LogObserver = {
   logged(entries: number, seconds: number): void;
-  /** Entries that nobody can read: the disk was full, too many waited, or the oldest made room. */
-  dropped(entries: number, reason: "error" | "queue" | "space"): void;
+  /** Entries that nobody can read: the disk was full, too many waited, the oldest made room, or the store never takes them. */
+  dropped(entries: number, reason: "error" | "queue" | "space" | "refused"): void;
   /** Entries that are not on disk yet. */
   lag(entries: number): void;
 };
@@ -34,11 +31,7 @@ export type PredictionLogOptions = {
   readonly limits?: Partial<LogLimits>;
 };
 
-export type LogLimits = {
-  /** Bytes after which a segment is closed. */
-  readonly segmentBytes: number;
-  /** Bytes of all segments together. */
-  readonly totalBytes: number;
+export type LogLimits = FolderLimits & {
   /** Bytes that may wait to be written; more is dropped, or refused in mode Strict. */
   readonly waitingBytes: number;
 };
@@ -58,7 +51,6 @@ export class NotLoggedError extends RequestError {
 }
 
 type Waiting = { readonly line: string; readonly done: (error?: Error) => void };
-type Segment = { readonly path: string; bytes: number; entries: number };
 
 export class PredictionLog {
   readonly #options: PredictionLogOptions;
@@ -66,15 +58,19 @@ export class PredictionLog {
   #waiting: Waiting[] = [];
   #bytes = 0;
   #writing: Promise<void> | undefined;
-  #begun = 0;
-  #file: { readonly handle: FileHandle; readonly segment: Segment } | undefined;
-  /** Closed ones, oldest first. */
-  #closed: Segment[] | undefined;
+  /** Where it is kept; undefined where nothing is. */
+  readonly folder: SegmentFolder | undefined;
 
   constructor(options: PredictionLogOptions) {
     this.#options = options;
-    this.#limits = { ...LIMITS, ...options.limits };
-    if (options.mode !== "Off") mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+    const limits = { ...LIMITS, ...options.limits };
+    // The open segment cannot make room: it must not take all there is.
+    this.#limits = { ...limits, segmentBytes: Math.min(limits.segmentBytes, limits.totalBytes / 2) };
+    const { folder, mode, clock, observer } = options;
+    if (mode === "Off") return;
+    this.folder = new SegmentFolder(folder, this.#limits, clock, (entries) =>
+      observer.dropped(entries, "space"),
+    );
   }
 
   /** Resolves when the answer may be given. Throws NotLoggedError in mode Strict alone. */
@@ -101,8 +97,7 @@ export class PredictionLog {
   /** Writes what waits, and closes. */
   async close(): Promise<void> {
     while (this.#writing) await this.#writing;
-    await this.#file?.handle.close();
-    this.#file = undefined;
+    await this.folder?.close();
   }
 
   async #write(): Promise<void> {
@@ -110,12 +105,10 @@ export class PredictionLog {
     // In the next turn: requests that were answered by one batch are one group.
     await new Promise(setImmediate);
     while (this.#waiting.length > 0) {
-      const group = this.#waiting;
-      this.#waiting = [];
-      this.#bytes = 0;
+      const group = this.#nextGroup();
       const start = clock.now();
       try {
-        await this.#commit(group.map(({ line }) => line).join(""), group.length);
+        await this.folder?.append(group.map(({ line }) => line).join(""), group.length);
         observer.logged(group.length, (clock.now() - start) / 1000);
         for (const { done } of group) done();
       } catch (error) {
@@ -127,62 +120,17 @@ export class PredictionLog {
     this.#writing = undefined;
   }
 
-  /** On disk when it resolves. A group that failed part-way is cut off again by beginning another segment. */
-  async #commit(text: string, entries: number): Promise<void> {
-    const bytes = Buffer.byteLength(text);
-    await this.#makeRoom(bytes);
-    const { handle, segment } = await this.#open();
-    try {
-      await handle.writeFile(text);
-      await handle.datasync();
-    } catch (error) {
-      this.#file = undefined;
-      await handle.truncate(segment.bytes).catch(() => undefined);
-      await handle.close().catch(() => undefined);
-      this.#closed?.push(segment);
-      throw error;
-    }
-    segment.bytes += bytes;
-    segment.entries += entries;
-    if (segment.bytes < this.#limits.segmentBytes) return;
-    this.#file = undefined;
-    await handle.close();
-    this.#closed?.push(segment);
-  }
-
-  async #open(): Promise<{ handle: FileHandle; segment: Segment }> {
-    if (this.#file) return this.#file;
-    const { folder, clock } = this.#options;
-    // Always a new one: what an earlier process left may end within a line.
-    // Later than the one before, whatever the clock says: names are the order.
-    this.#begun = Math.max(clock.now(), this.#begun + 1);
-    const path = join(folder, segmentName(this.#begun, randomBytes(4).toString("hex")));
-    const handle = await open(path, "ax", 0o600);
-    const directory = await open(folder);
-    await directory.datasync().finally(() => directory.close());
-    this.#file = { handle, segment: { path, bytes: 0, entries: 0 } };
-    return this.#file;
-  }
-
-  /** Removes the oldest segments until so many bytes fit. */
-  async #makeRoom(bytes: number): Promise<void> {
-    this.#closed ??= await this.#found();
-    const closed = this.#closed;
-    let total = closed.reduce((sum, one) => sum + one.bytes, this.#file?.segment.bytes ?? 0);
-    while (total + bytes > this.#limits.totalBytes) {
-      const oldest = closed.shift();
-      if (!oldest) return;
-      await rm(oldest.path, { force: true });
-      total -= oldest.bytes;
-      this.#options.observer.dropped(oldest.entries, "space");
-    }
-  }
-
-  /** What earlier processes left. How many entries it holds is not counted: a segment is dropped as at least one. */
-  async #found(): Promise<Segment[]> {
-    const segments = await segmentsOf(this.#options.folder);
-    return Promise.all(
-      segments.map(async ({ path }) => ({ path, bytes: (await stat(path)).size, entries: 1 })),
-    );
+  /** What waits, or as much of it as a segment may have. */
+  #nextGroup(): readonly Waiting[] {
+    let bytes = 0;
+    const end = this.#waiting.findIndex(({ line }) => {
+      const full = bytes >= this.#limits.segmentBytes;
+      if (!full) bytes += line.length;
+      return full;
+    });
+    const group = end < 0 ? this.#waiting : this.#waiting.slice(0, end);
+    this.#waiting = end < 0 ? [] : this.#waiting.slice(end);
+    this.#bytes -= bytes;
+    return group;
   }
 }

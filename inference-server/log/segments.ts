@@ -1,6 +1,5 @@
 /** The prediction log on disk: segments of NDJSON, oldest first by name. Read here by whoever wants it; written by prediction-log.ts. */
-import { createReadStream } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { createReadStream, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
@@ -25,12 +24,8 @@ export function segmentName(milliseconds: number, random: string): string {
 }
 
 /** Segments of a folder, oldest first; none where there is no such folder. */
-export async function segmentsOf(folder: string): Promise<{ path: string; begun: number }[]> {
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
-    throw error;
-  });
-  return names
+export function segmentsOf(folder: string): { path: string; begun: number }[] {
+  return namesIn(folder)
     .flatMap((name) => {
       const [, begun] = NAME.exec(name) ?? [];
       return begun === undefined ? [] : [{ path: join(folder, name), begun: Number(begun) }];
@@ -38,10 +33,18 @@ export async function segmentsOf(folder: string): Promise<{ path: string; begun:
     .sort((one, other) => (one.path < other.path ? -1 : 1));
 }
 
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
+
 /** Lines of entries from a moment on, as they stand. A line that a crash cut short is left out: nobody was told that it is there. */
 export async function* readLog(folder: string, since: number): AsyncGenerator<string> {
-  const segments = await segmentsOf(folder);
-  for (const { path } of segments) {
+  for (const { path } of segmentsOf(folder)) {
     for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
       const time = timeOf(line);
       if (time !== undefined && time >= since) yield line;

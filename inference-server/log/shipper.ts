@@ -1,0 +1,212 @@
+/**
+ * Sends closed segments of the prediction log to the store, compressed, the oldest first, and removes what has arrived.
+ *
+ * A segment is closed by its size, or by its age here, so that an idle server's entries arrive too. What is not sent is kept and tried
+ * again, for as long as the folder has room. A segment's key follows from its file: one that is sent twice, because the server ended
+ * between its arrival and its removal, is one object.
+ */
+import { readFile, stat } from "node:fs/promises";
+import { basename } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import { LogGrant, segmentKey } from "../../operator/api/prediction-log.ts";
+import { postForm } from "./post-form.ts";
+import type { Segment, SegmentFolder } from "./segment-folder.ts";
+
+export type ShipObserver = {
+  /** A segment has arrived. */
+  shipped(bytes: number): void;
+  /** NoGrant: there is no leave to send; Refused: the store said no; Unreachable: it did not answer, or cannot just now. */
+  shipFailed(reason: ShipFailure): void;
+  /** A segment that the store will never take; where the number of its entries is not known, one. */
+  dropped(entries: number, reason: "refused"): void;
+};
+export type ShipFailure = "NoGrant" | "Refused" | "Unreachable";
+
+export type ShipperOptions = {
+  readonly folder: SegmentFolder;
+  /** File with a LogGrant in JSON; read each time, since it is replaced before it expires. */
+  readonly grantFile: string;
+  /** Names this server among those of its deployment. */
+  readonly server: string;
+  /** Seconds after which the open segment is closed. */
+  readonly segmentSeconds: number;
+  readonly observer: ShipObserver;
+  readonly log: { warn(message: string): void; info(message: string): void };
+  readonly clock: { now(): number };
+  readonly random: () => number;
+  /** Seconds before another try: doubled with each failure, from the first to the second. */
+  readonly retrySeconds?: readonly [number, number];
+};
+
+const RETRY_SECONDS = [1, 60] as const;
+const POST_SECONDS = 60;
+/** The fastest: seven times smaller all the same, and it shares the processor with requests. */
+const COMPRESSION_LEVEL = 1;
+const compress = promisify(gzip);
+
+/** Its message names neither the form nor its fields. */
+class ShipError extends Error {
+  override readonly name = "ShipError";
+  readonly reason: ShipFailure;
+  /** The store will never take it. */
+  readonly final: boolean;
+  constructor(reason: ShipFailure, message: string, final = false) {
+    super(message);
+    this.reason = reason;
+    this.final = final;
+  }
+}
+
+export class Shipper {
+  readonly #options: ShipperOptions;
+  readonly #ending = new AbortController();
+  readonly #running: Promise<void>;
+  #failures = 0;
+
+  /** Begins at once, with what earlier processes left. */
+  constructor(options: ShipperOptions) {
+    this.#options = options;
+    this.#running = this.#run();
+  }
+
+  /** Seconds for which the oldest entry has waited to be sent, nearly; 0 where none does. */
+  get lagSeconds(): number {
+    const { folder, clock } = this.#options;
+    return folder.oldest === undefined ? 0 : Math.max(0, (clock.now() - folder.oldest) / 1000);
+  }
+
+  /** Sends what is closed by now, for at most so long. Nothing is closed by it: the log's own close does that. */
+  async finish(milliseconds: number): Promise<void> {
+    this.#ending.abort();
+    await this.#running;
+    const { folder, log } = this.#options;
+    const deadline = AbortSignal.timeout(milliseconds);
+    while (!deadline.aborted && folder.waiting.segments > 0) {
+      if (!(await this.#shipNext(deadline))) await pause(Math.min(1, this.#pauseSeconds()), deadline);
+    }
+    const { segments, bytes } = folder.waiting;
+    if (segments > 0)
+      log.warn(
+        `${segments} segments of the prediction log (${bytes} bytes) were not sent: they stay on the disk`,
+      );
+  }
+
+  async #run(): Promise<void> {
+    const { folder, segmentSeconds } = this.#options;
+    const ending = this.#ending.signal;
+    while (!ending.aborted) {
+      // A disk that cannot close a segment cannot write one either: that is told where it is written.
+      await folder.close(segmentSeconds * 1000).catch(() => undefined);
+      if (folder.waiting.segments === 0) await pause(Math.min(1, segmentSeconds), ending);
+      else if (!(await this.#shipNext(ending))) await pause(this.#pauseSeconds(), ending);
+    }
+  }
+
+  /** Whether the oldest closed segment is out of the way. */
+  async #shipNext(signal: AbortSignal): Promise<boolean> {
+    const { folder, observer, log } = this.#options;
+    const segment = folder.take();
+    if (!segment) return true;
+    try {
+      const bytes = await this.#ship(segment, signal);
+      await folder.sent(segment);
+      observer.shipped(bytes);
+      if (this.#failures > 0) log.info(`the prediction log is sent again, after ${this.#failures} failures`);
+      this.#failures = 0;
+      return true;
+    } catch (error) {
+      folder.kept(segment);
+      if (signal.aborted) return false;
+      const known = error instanceof ShipError ? error : unreachable(error);
+      if (known.final) {
+        observer.dropped(segment.entries ?? 1, "refused");
+        log.warn(`a segment of the prediction log (${segment.bytes} bytes) is given up: ${known.message}`);
+        await folder.sent(segment);
+        return true;
+      }
+      observer.shipFailed(known.reason);
+      // Once: it may go on for hours.
+      if (this.#failures++ === 0)
+        log.warn(`the prediction log is not sent, and kept meanwhile: ${known.message}`);
+      return false;
+    }
+  }
+
+  /** Bytes that were sent. */
+  async #ship(segment: Segment, signal: AbortSignal): Promise<number> {
+    const body = await contentOf(segment.path);
+    if (body === undefined || body.length === 0) return 0;
+    const grant = await this.#grant();
+    const packed = await compress(body, { level: COMPRESSION_LEVEL });
+    // Of its last write: the same however often it is tried, and by whatever process.
+    const last = Math.ceil((await stat(segment.path)).mtimeMs);
+    const name = basename(segment.path, ".ndjson");
+    await post(grant, segmentKey(grant.prefix, last, this.#options.server, name), packed, signal);
+    return packed.length;
+  }
+
+  async #grant(): Promise<LogGrant> {
+    const { grantFile, clock } = this.#options;
+    let grant: LogGrant;
+    try {
+      grant = LogGrant.parse(JSON.parse(await readFile(grantFile, "utf8")));
+    } catch (error) {
+      // What is wrong with its text might repeat it.
+      const why = (error as NodeJS.ErrnoException).code ?? "it is not the JSON that was expected";
+      throw new ShipError("NoGrant", `the leave to send it cannot be read from ${grantFile}: ${why}`);
+    }
+    if (Date.parse(grant.expires) < clock.now()) {
+      throw new ShipError(
+        "NoGrant",
+        `the leave to send it ended at ${grant.expires}, and the operator has not made it anew`,
+      );
+    }
+    return grant;
+  }
+
+  #pauseSeconds(): number {
+    const [least, most] = this.#options.retrySeconds ?? RETRY_SECONDS;
+    return Math.min(most, least * 2 ** (this.#failures - 1)) * (0.5 + this.#options.random());
+  }
+}
+
+/** Whole lines of a segment; undefined where it was dropped. What follows the last line's end was cut short by a crash, and acknowledged by nobody. */
+async function contentOf(path: string): Promise<Buffer | undefined> {
+  try {
+    const body = await readFile(path);
+    return body.subarray(0, body.lastIndexOf(10) + 1);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** @throws ShipError, or what the connection threw */
+async function post(grant: LogGrant, key: string, body: Uint8Array, signal: AbortSignal): Promise<void> {
+  const timed = AbortSignal.any([signal, AbortSignal.timeout(POST_SECONDS * 1000)]);
+  const { status, answer } = await postForm(grant.url, { ...grant.fields, key }, body, timed);
+  if (status >= 200 && status < 300) return;
+  // The code alone: the rest of what the store says may repeat what it was sent.
+  const code = /<Code>(\w{1,64})<\/Code>/.exec(answer)?.[1] ?? "no code";
+  const { origin } = new URL(grant.url);
+  throw new ShipError(
+    status >= 500 || status === 429 || status === 408 ? "Unreachable" : "Refused",
+    `the store at ${origin} answered ${status} (${code})`,
+    code === "EntityTooLarge",
+  );
+}
+
+function unreachable(error: unknown): ShipError {
+  const { message, code, name } = error as NodeJS.ErrnoException;
+  const late = name === "AbortError" || name === "TimeoutError";
+  return new ShipError(
+    "Unreachable",
+    late ? `no answer within ${POST_SECONDS} s` : message || (code ?? name),
+  );
+}
+
+async function pause(seconds: number, signal: AbortSignal): Promise<void> {
+  await sleep(seconds * 1000, undefined, { signal }).catch(() => undefined);
+}
