@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { StoreError } from "../../storage/artifact-store.ts";
 import type { Grants } from "../../storage/grants.ts";
 import { MemoryStore } from "../../storage/memory-store.ts";
-import type { Execution, Outcome, SandboxedExecution } from "../executor.ts";
+import type { Execution, InstallExecution, Outcome, SandboxedExecution } from "../executor.ts";
 import { MemoryPods } from "./memory-pods.ts";
 import { PodExecutor, type PodExecutorOptions } from "./pod-executor.ts";
 import { PodRefusedError } from "./pods.ts";
@@ -383,6 +383,68 @@ describe("an environment that is not on the claim", () => {
     await store.put(EXECUTION.outcomeKey, encode(OUTCOME));
     expect(await outcome()).toEqual(OUTCOME);
     expect(created()).toEqual(["job-1", "job-1-env-2", "job-1-2"]);
+  });
+});
+
+describe("the same packages, asked for by several jobs at once", () => {
+  const environment = "d".repeat(64);
+  const installOf = (job: string, packages = ["lightgbm", "xgboost"]): InstallExecution => ({
+    kind: "Install",
+    name: `${job}-install`,
+    owner: `team/${job}`,
+    limits: LIMITS,
+    inputs: {},
+    outputs: {},
+    outcomeKey: `o/${job}/install.json`,
+    packages,
+  });
+  const made = { ...OUTCOME, environment, packages: [{ name: "lightgbm", version: "4" }] };
+  const [one, two] = [installOf("one"), installOf("two", ["xgboost", "lightgbm"])];
+  const ensureAll = (...installs: InstallExecution[]) =>
+    Promise.all(installs.map((install) => executor.ensure(install)));
+
+  it("are installed once, and everybody is told", async () => {
+    const other = installOf("other", ["catboost"]);
+    await ensureAll(one, two, other);
+    await until(() => created().length === 2);
+    await pause(20);
+    expect(created().sort()).toEqual(["one-install", "other-install"]);
+    await store.put(one.outcomeKey, encode(made));
+    await until(() => woken.length === 2);
+    expect(woken.sort()).toEqual(["team/one", "team/two"]);
+    expect(await ensureAll(one, two)).toEqual([made, made]);
+    expect(created()).toHaveLength(2);
+    await executor.close();
+  });
+
+  it("are installed for the next, where the first one's job goes away", async () => {
+    await ensureAll(one, two);
+    await until(() => created().length === 1);
+    await executor.cancel(one.owner);
+    await until(() => created().length === 2);
+    expect(created()).toEqual(["one-install", "two-install"]);
+    await executor.cancel(two.owner);
+    expect(pods.removed).toEqual(["one-install", "two-install"]);
+  });
+
+  it("stall for all of them, and go on for all of them", async () => {
+    await ensureAll(one, two);
+    await until(async () => (await pods.get("team", "one-install")) !== undefined);
+    clock += 30_000;
+    const waiting = { reason: "ImagePullBackOff", message: "no such image" };
+    const status = { phase: "Pending", containerStatuses: [{ name: "runner", state: { waiting } }] };
+    pods.change("team", "one-install", { nodeName: "n", status });
+    await until(() => woken.length === 2);
+    for (const install of [one, two])
+      await expect(executor.ensure(install)).rejects.toMatchObject({
+        reason: "ImagePullBackOff",
+        stalled: true,
+      });
+    pods.change("team", "one-install", { status: running });
+    await until(() => woken.length === 4);
+    await store.put(one.outcomeKey, encode(made));
+    await until(() => woken.length === 6);
+    expect(await ensureAll(one, two)).toEqual([made, made]);
   });
 });
 

@@ -18,6 +18,7 @@ import { podName } from "./name.ts";
 import { ownerNamespace } from "./owner.ts";
 import { type OwnerReference, PodRefusedError, type Pods, type PodView } from "./pods.ts";
 import { grantSeconds, type PodSettings } from "./settings.ts";
+import { SharedInstalls } from "./shared-installs.ts";
 import { Nudge, watchPod } from "./watch.ts";
 
 export type PodExecutorOptions = {
@@ -68,6 +69,7 @@ export class PodExecutor implements Executor {
   readonly #running = new Map<string, Running>();
   readonly #failed = new Map<string, unknown>();
   readonly #byPod = new Map<string, Running>();
+  readonly #installs = new SharedInstalls<Running>();
   readonly #now: () => number;
   /** Of the store, as they were found last. */
   #addresses: readonly string[] | undefined;
@@ -147,7 +149,6 @@ export class PodExecutor implements Executor {
 
   async #run(running: Running): Promise<void> {
     const { execution } = running;
-    const { store } = this.#options;
     if (execution.kind === "Install") {
       const problem = requirementProblem(execution.packages);
       if (problem !== undefined) {
@@ -159,7 +160,24 @@ export class PodExecutor implements Executor {
         return;
       }
     }
-    const attempts = await Attempts.load(store, execution);
+    if (execution.kind === "Install") {
+      await this.#installs.run(
+        execution,
+        running,
+        running.abort.signal,
+        () => this.#attempt(running),
+        async (other) => {
+          const outcome = await this.#outcome(other);
+          if (outcome !== undefined) await this.#conclude(execution, outcome);
+          return outcome !== undefined;
+        },
+      );
+    } else await this.#attempt(running);
+  }
+
+  async #attempt(running: Running): Promise<void> {
+    const { execution } = running;
+    const attempts = await Attempts.load(this.#options.store, execution);
     attempts.check(this.#now());
     if (execution.kind === "Sandboxed" && attempts.last?.reason === "EnvironmentMissing")
       await this.#restore(running, execution.environment, attempts.next);
@@ -188,8 +206,11 @@ export class PodExecutor implements Executor {
         pollMs: this.#pollMs(),
         onStarted: (created) => onStarted?.(execution.kind, (this.#now() - created) / 1000),
         onTrouble: (trouble) => {
-          running.trouble = trouble;
-          this.#options.onFinished(execution.owner);
+          const followers = execution.kind === "Install" ? this.#installs.followersOf(execution) : [];
+          for (const one of [running, ...followers]) {
+            one.trouble = trouble;
+            this.#options.onFinished(one.execution.owner);
+          }
         },
       });
       if (verdict !== undefined && "ended" in verdict) {
@@ -212,6 +233,8 @@ export class PodExecutor implements Executor {
       });
     } finally {
       running.trouble = undefined;
+      if (execution.kind === "Install")
+        for (const follower of this.#installs.followersOf(execution)) follower.trouble = undefined;
       this.#byPod.delete(key);
     }
   }
