@@ -49,11 +49,16 @@ export type WatchRequest = {
 export type OnRequest = (verb: string, resource: string, code: number) => void;
 
 const REQUEST_TIMEOUT_SECONDS = 15;
+/** Connections are made anew after so long, so that certificates that were renewed meanwhile are read again. */
+const CONNECTIONS_SECONDS = 600;
+
+type Dispatcher = ReturnType<RequestContext["getDispatcher"]>;
 
 export class ApiServer {
   readonly #config: KubeConfig;
   readonly #http = new IsomorphicFetchHttpLibrary();
   readonly #onRequest: OnRequest;
+  #connections: { readonly dispatcher: Dispatcher; readonly since: number } | undefined;
 
   constructor(config: KubeConfig, onRequest: OnRequest = () => undefined) {
     this.#config = config;
@@ -115,12 +120,15 @@ export class ApiServer {
     context.setSignal(AbortSignal.timeout((request.timeoutSeconds ?? REQUEST_TIMEOUT_SECONDS) * 1000));
     let code = 0;
     try {
-      await this.#config.applySecurityAuthentication(context);
+      await this.#authenticate(context);
       const response = await this.#http.send(context).toPromise();
       code = response.httpStatusCode;
       const text = await response.body.text();
       if (code < 200 || code > 299) throw apiError(code, text, `${verb} ${path}`);
       return { headers: response.headers["content-type"] ?? "", text };
+    } catch (error) {
+      this.#doubt(error);
+      throw error;
     } finally {
       this.#onRequest(verb, resourceOf(path), code);
     }
@@ -138,7 +146,7 @@ export class ApiServer {
     let timer = heard();
     context.setSignal(AbortSignal.any([signal, silence.signal]));
     try {
-      await this.#config.applySecurityAuthentication(context);
+      await this.#authenticate(context);
       const response = await this.#http.send(context).toPromise();
       this.#onRequest("WATCH", resourceOf(path), response.httpStatusCode);
       if (response.httpStatusCode !== 200) {
@@ -154,12 +162,31 @@ export class ApiServer {
         for (const line of lines) if (line.trim() !== "") onEvent(JSON.parse(line) as WatchEvent);
       }
     } catch (error) {
+      this.#doubt(error);
       if (silence.signal.aborted) throw silence.signal.reason;
       if (!signal.aborted) throw error;
     } finally {
       clearTimeout(timer);
       silence.abort();
     }
+  }
+
+  /**
+   * client-node makes an agent, and with it a connection and a TLS handshake, for each request. What it made first is kept for the
+   * next ones.
+   */
+  async #authenticate(context: RequestContext): Promise<void> {
+    await this.#config.applySecurityAuthentication(context);
+    const now = performance.now();
+    if (this.#connections && now - this.#connections.since < CONNECTIONS_SECONDS * 1000) {
+      const { dispatcher } = this.#connections;
+      if (dispatcher !== undefined) context.setDispatcher(dispatcher);
+    } else this.#connections = { dispatcher: context.getDispatcher(), since: now };
+  }
+
+  /** A connection that could not be made may be the fault of certificates that have changed. */
+  #doubt(error: unknown): void {
+    if (error instanceof TypeError) this.#connections = undefined;
   }
 
   #url(path: string): string {
