@@ -33,7 +33,7 @@ format: ## format and fix
 	@.venv/bin/ruff check --fix examples bench
 	@.venv/bin/ruff format examples bench
 
-bench-%: ## measure beside the peer, and write bench/results/NAME.json and .md (quality, intake, overhead)
+bench-%: ## measure beside the peer, and write bench/results/NAME.json and .md (quality, intake, overhead, cluster, serving)
 	@scripts/setup --dev
 	@if [ -x bench/$*/run ]; then bench/$*/run $(ARGS); else .venv/bin/python bench/$*.py $(ARGS); fi
 

@@ -22,6 +22,7 @@ import ours
 import peers
 import scoring
 import table
+from shared import environments, results
 
 Json = dict[str, Any]
 CORES = 2
@@ -66,7 +67,7 @@ def main() -> None:
     data_sets, left_out = catalogue.choose(options.data)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     report = begin(options, left_out)
-    home = peers.cache() / "home"
+    home = environments.cache() / "home"
     if not report["data"]:
         ours.clear(home)
     ours.warm(home)
@@ -89,8 +90,8 @@ def begin(options: argparse.Namespace, left_out: list[str]) -> Json:
     fresh: Json = {
         "seconds": options.seconds,
         "systems": options.systems,
-        "commit": table.commit(),
-        "machine": table.machine(),
+        "commit": results.commit(),
+        "machine": results.machine(),
         "at": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "leftOut": left_out,
         "data": {},
@@ -160,7 +161,9 @@ def score_baseline(entry: Json, data: catalogue.DataSet, job: Json) -> None:
     if "score" in entry["scores"].get("baseline", {}):
         return
     try:
-        file = job["baseline"] or baseline.predictions(job, peers.cache() / "runs" / data.job / "baseline")
+        file = job["baseline"] or baseline.predictions(
+            job, environments.cache() / "runs" / data.job / "baseline"
+        )
         result = scoring.score(job, file, {})
         paired = scoring.score(job, job["ours"], {"baseline": file})
     except (ValueError, OSError, subprocess.TimeoutExpired) as error:
@@ -188,11 +191,11 @@ def run_peer(report: Json, system: str, data: catalogue.DataSet, job: Json, seco
             data.target,
             seconds,
             SEED,
-            peers.cache() / "runs" / data.job / system,
+            environments.cache() / "runs" / data.job / system,
         )
         result = scoring.score(job, done["predictions"], {})
         paired = scoring.score(job, job["ours"], {system: done["predictions"]})
-    except (peers.PeerFailedError, ValueError) as error:
+    except (environments.PeerFailedError, ValueError) as error:
         entry["scores"][system] = {"error": str(error), "load": load}
         say(f"{data.name}: {peers.NAMES[system]}: {error}")
         return

@@ -2,82 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from catalogue import ROOT
+from shared import environments
+from shared.environments import PeerFailedError
 
 HERE = Path(__file__).resolve().parent
-UV = Path(sys.executable).parent / "uv"
 NAMES = {"flaml": "FLAML", "autogluon": "AutoGluon", "h2o": "H2O AutoML"}
-INSTALL_SECONDS = 1800
 # A peer that is not done this long after its time is ended.
 GRACE = 300
-
-
-class PeerFailedError(Exception):
-    """The peer could not be installed, or gave no predictions; the message goes into the table."""
-
-
-def cache() -> Path:
-    """Environments, rows and predictions lie here."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "autoai-bench"
 
 
 def environment(name: str) -> Path:
     """Python of the peer's environment, installed from its lock where it is not there yet."""
     if name == "h2o" and shutil.which("java") is None:
         raise PeerFailedError("not run: there is no java on this machine")
+    # H2O publishes no wheel: its source archive holds a ready jar and needs no compiler.
     lock = HERE / "peers" / f"{name}.txt"
-    place = cache() / f"{name}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
-    python = place / "bin" / "python"
-    if (place / "complete").exists():
-        return python
-    print(
-        f"bench-quality: installing {NAMES[name]} into {place}",
-        file=sys.stderr,
-        flush=True,
-    )
-    shutil.rmtree(place, ignore_errors=True)
-    for command in (
-        [str(UV), "venv", "--quiet", "--python", sys.executable, str(place)],
-        # H2O publishes no wheel: its source archive holds a ready jar and needs no compiler.
-        [
-            *[
-                str(UV),
-                "pip",
-                "sync",
-                "--quiet",
-                "--python",
-                str(python),
-                "--require-hashes",
-            ],
-            *["--only-binary", ":all:", "--no-binary", "h2o", str(lock)],
-        ],
-    ):
-        try:
-            subprocess.run(
-                command,
-                check=True,
-                capture_output=True,
-                text=True,
-                timeout=INSTALL_SECONDS,
-            )
-        except subprocess.CalledProcessError as error:
-            lines = error.stderr.strip().splitlines()
-            raise PeerFailedError(f"not installed: {lines[-1] if lines else error}") from error
-        except subprocess.TimeoutExpired as error:
-            raise PeerFailedError(f"not installed within {INSTALL_SECONDS} s") from error
-    (place / "complete").touch()
-    return python
+    return environments.environment("bench-quality", NAMES[name], lock, without_wheel="h2o")
 
 
 def run(name: str, job: dict[str, Any], target: str, seconds: int, seed: int, folder: Path) -> dict[str, Any]:

@@ -2,60 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
-import platform
-import subprocess
 from typing import Any
 
-from catalogue import ROOT
 from peers import NAMES
+from shared import results
 
 Json = dict[str, Any]
-RESULTS = ROOT / "bench" / "results"
 LOWER_IS_BETTER = ("LogLoss", "Rmse", "Mae")
 LABELS = {"ours": "AutoAI", "baseline": "our baseline", **NAMES}
 
 
-def commit() -> str:
-    """The commit measured, marked where files differ from it."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude=*"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return described.stdout.strip() or "unknown"
-
-
-def machine() -> str:
-    """What the figures were measured on."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
-    return (
-        f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} CPUs, {platform.machine()}, {memory:.0f} GiB, "
-        f"Linux {platform.release()}, Python {platform.python_version()}"
-    )
-
-
 def save(report: Json) -> str:
-    """Writes quality.json and quality.md, each whole or not at all; returns the text."""
-    RESULTS.mkdir(parents=True, exist_ok=True)
+    """Writes quality.json and quality.md; returns the text."""
     text = markdown(report)
-    for name, content in (
-        ("quality.json", json.dumps(report, indent=1) + "\n"),
-        ("quality.md", text),
-    ):
-        partial = RESULTS / f".{name}.partial"
-        partial.write_text(content)
-        partial.replace(RESULTS / name)
+    results.save("quality", report, text)
     return text
 
 
 def load() -> Json | None:
     """The report of an earlier run."""
-    file = RESULTS / "quality.json"
-    return dict(json.loads(file.read_text())) if file.is_file() else None
+    return results.load("quality")
 
 
 def number(value: float) -> str:

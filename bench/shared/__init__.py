@@ -1,0 +1,1 @@
+"""What several benches need; a bench's `run` puts bench/ on the path for it."""
