@@ -1,5 +1,6 @@
 /** Controllers, caches and executor of the operator in a cluster, from when it watches until it stops. */
 import { Journal } from "./agent/journal.ts";
+import { JournalCache } from "./agent/journal-cache.ts";
 import type { JournalEntry } from "./api/journal.ts";
 import { API_VERSION } from "./api/meta.ts";
 import type { TrainingJob } from "./api/trainingjob.ts";
@@ -43,6 +44,8 @@ export type ClusterOperatorOptions = {
 const WORKERS: Readonly<Record<KindName, number>> = { TrainingJob: 64, Dataset: 8, ModelDeployment: 4 };
 /** Replies of LLMs that are waited for at once, each with its prompt in memory. */
 const ASIDES = 256;
+/** Of journal entries that are kept in memory: those of a thousand jobs with twenty short steps each. */
+const JOURNAL_CHARACTERS = 32 * 1024 ** 2;
 const CLAIM_SECONDS = 60;
 const BUCKET_RETRY_SECONDS = 5;
 
@@ -192,6 +195,7 @@ export class ClusterOperator {
       executor,
       clock,
       startedAt: clock.now(),
+      entries: new JournalCache(JOURNAL_CHARACTERS),
       baselines: installation.baselines,
       version: installation.version,
       datasets: datasetsOf(cluster, store, bring),

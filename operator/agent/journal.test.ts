@@ -18,6 +18,7 @@ import {
   tokensUsed,
   workspaceAfter,
 } from "./journal.ts";
+import { JournalCache } from "./journal-cache.ts";
 
 const stop: JournalDraft = { type: "AgentStopped", reason: "AgentFinished", message: "over" };
 const finish: JournalDraft = {
@@ -62,6 +63,36 @@ describe("a journal", () => {
       { sequence: 1, at: "1970-01-01T00:01:35.000Z", elapsedSeconds: 5 },
     ]);
     expect((await load()).entries).toEqual(journal.entries);
+  });
+
+  test("is read once from the store where what was read is kept, and no more is kept than is allowed", async () => {
+    const { store, clock } = world();
+    const reads: string[] = [];
+    const counted = Object.assign(Object.create(store) as MemoryStore, {
+      get: (key: string) => {
+        reads.push(key);
+        return store.get(key);
+      },
+      list: (prefix: string) => store.list(prefix),
+      create: (key: string, body: Uint8Array) => store.create(key, body),
+    });
+    const load = (cache: JournalCache) => Journal.load(counted, "jobs/a/journal", clock, 0, cache);
+    const roomy = new JournalCache(10_000);
+    const journal = await load(roomy);
+    await journal.append(stop);
+    expect((await load(roomy)).entries).toEqual(journal.entries);
+    await journal.append(finish);
+    expect((await load(roomy)).entries).toEqual(journal.entries);
+    expect(reads).toEqual(["jobs/a/journal/000000.json", "jobs/a/journal/000001.json"]);
+
+    const [first] = await Promise.all(reads.map((key) => store.get(key)));
+    const narrow = new JournalCache(first?.length ?? 0);
+    await load(narrow);
+    reads.length = 0;
+    await load(narrow);
+    expect(reads).toHaveLength(2);
+    await store.deletePrefix("jobs/a/");
+    expect((await load(roomy)).entries).toEqual([]);
   });
 
   test("does not count time in which no operator worked", async () => {

@@ -10,6 +10,8 @@ import {
 import { compareScores, METRICS } from "../api/metrics.ts";
 import type { ArtifactStore } from "../storage/artifact-store.ts";
 
+import type { JournalCache } from "./journal-cache.ts";
+
 export type Clock = { /** Milliseconds since the epoch. */ now(): number };
 
 /** Another operator wrote the entry first. Nothing was lost: read again and go on from there. */
@@ -41,17 +43,17 @@ export class Journal {
   /**
    * Reads the journal below `prefix`.
    * @param workedSince when this operator took the job up (ms): time before it, in which nobody worked, is not counted.
+   * @param cache entries that were read before
    */
   static async load(
     store: ArtifactStore,
     prefix: string,
     clock: Clock,
     workedSince: number,
+    cache?: JournalCache,
   ): Promise<Journal> {
     const keys = await store.list(`${prefix}/`);
-    const entries = await Promise.all(
-      keys.map(async (key) => JournalEntry.parse(JSON.parse(new TextDecoder().decode(await store.get(key))))),
-    );
+    const entries = await Promise.all(keys.map((key) => read(store, key, cache)));
     entries.forEach((entry, index) => {
       if (entry.sequence !== index)
         throw new Error(`journal ${prefix} has no entry ${index}; it was changed from outside`);
@@ -89,6 +91,19 @@ export class Journal {
     this.#entries = [...this.#entries, entry];
     return entry;
   }
+}
+
+async function read(
+  store: ArtifactStore,
+  key: string,
+  cache: JournalCache | undefined,
+): Promise<JournalEntry> {
+  const known = cache?.get(key);
+  if (known) return known;
+  const text = new TextDecoder().decode(await store.get(key));
+  const entry = JournalEntry.parse(JSON.parse(text));
+  cache?.put(key, entry, text);
+  return entry;
 }
 
 /** The only entry of its type, or undefined. */

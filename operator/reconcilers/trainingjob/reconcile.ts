@@ -2,6 +2,7 @@
 
 import type { Clock } from "../../agent/journal.ts";
 import { find, Journal, JournalConflictError } from "../../agent/journal.ts";
+import type { JournalCache } from "../../agent/journal-cache.ts";
 import { type Action, nextAction } from "../../agent/next-action.ts";
 import type { JournalDraft, JournalEntry } from "../../api/journal.ts";
 import type { TrainingJob } from "../../api/trainingjob.ts";
@@ -25,6 +26,8 @@ export type TrainingJobReconciler = Omit<Actors, "aside"> & {
   readonly clock: Clock;
   /** When this operator took up its work (ms): time in which none ran is not counted. */
   readonly startedAt: number;
+  /** Journal entries that were read before; absent: each is read whenever its job is looked at. */
+  readonly entries?: JournalCache;
   readonly baselines: JobContext["baselines"];
   readonly version: string;
   /** Writes the report of a READY job; may be called again. */
@@ -74,7 +77,8 @@ async function keptOf({ store, clock }: TrainingJobReconciler, job: TrainingJob)
 }
 
 async function advance(operator: TrainingJobReconciler, job: TrainingJob, aside: Aside): Promise<Result> {
-  const journal = await Journal.load(operator.store, journalPrefix(job), operator.clock, operator.startedAt);
+  const { store, clock, startedAt, entries } = operator;
+  const journal = await Journal.load(store, journalPrefix(job), clock, startedAt, entries);
   const context: JobContext = {
     job,
     journal,
