@@ -26,7 +26,7 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
   const operatorService = ["--operator-service <name>", "Service of the operator", "autoai"] as const;
   const serviceAccount = [
     "--service-account <name>",
-    "read as this ServiceAccount of the job's namespace: needed where your kubeconfig has a client certificate",
+    "read as this ServiceAccount of the namespace: needed where your kubeconfig has a client certificate",
   ] as const;
 
   program
@@ -126,12 +126,21 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
     });
   program
     .command("inferences")
-    .description("print what a served job was asked and what it answered, one JSON object a line")
-    .argument("<job>")
+    .description(
+      "print what a served model was asked and what it answered; with -n, of a ModelDeployment in the cluster",
+    )
+    .argument("<name>", "job of the home, or with -n ModelDeployment")
     .option("--since <time>", "how long ago, such as 90s, 30m, 1h, 7d, or a moment in ISO 8601", "1h")
+    .option("--until <time>", "the same; default: now")
+    .option("--limit <number>", "end after so many entries, the oldest first")
+    .option("--json", "print the entries as they were logged, one JSON object a line")
     .option(...home)
-    .action(async (job, options) => {
-      code = await (await import("./cli/inferences.ts")).inferences(job, options, env);
+    .option("-n, --namespace <namespace>", "a ModelDeployment of this namespace of the cluster (kubeconfig)")
+    .option(...operatorNamespace)
+    .option(...operatorService)
+    .option(...serviceAccount)
+    .action(async (name, options) => {
+      code = await (await import("./cli/inferences.ts")).inferences(name, options, env);
     });
   program
     .command("preview")

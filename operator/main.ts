@@ -43,6 +43,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
       text: await metrics.registry.metrics(),
     }),
     journal: (request) => operator.journal(request),
+    predictions: (request) => operator.predictions(request),
   });
   await http.listen({ host: "::", port: configuration.httpPort });
 

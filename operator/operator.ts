@@ -3,9 +3,10 @@ import { Journal } from "./agent/journal.ts";
 import { JournalCache } from "./agent/journal-cache.ts";
 import type { JournalEntry } from "./api/journal.ts";
 import { API_VERSION } from "./api/meta.ts";
+import { predictionLogPrefix } from "./api/prediction-log.ts";
 import type { TrainingJob } from "./api/trainingjob.ts";
 import type { KindName, Resource } from "./cluster/cluster.ts";
-import { mayGetJob } from "./cluster/kubernetes/access.ts";
+import { mayGet, type Subject } from "./cluster/kubernetes/access.ts";
 import { ApiError, type ApiServer } from "./cluster/kubernetes/api-server.ts";
 import { type Change, KubernetesCluster } from "./cluster/kubernetes/cluster.ts";
 import { KubernetesPods } from "./cluster/kubernetes/pods.ts";
@@ -15,7 +16,13 @@ import type { Installation } from "./embedded/home.ts";
 import { Controller, type Reconcile } from "./engine/controller.ts";
 import { journalPrefix, ownerKey } from "./evaluation/context.ts";
 import { languageModelsOf } from "./language-models.ts";
-import type { HttpSources, JournalAnswer } from "./observability/http.ts";
+import type {
+  HttpSources,
+  JournalAnswer,
+  PredictionsAnswer,
+  PredictionsRequest,
+  Refusal,
+} from "./observability/http.ts";
 import type { Logger } from "./observability/log.ts";
 import type { JobCounts, Metrics } from "./observability/metrics.ts";
 import { reconcileDataset } from "./reconcilers/dataset.ts";
@@ -27,6 +34,7 @@ import { writeReport } from "./reconcilers/trainingjob/report.ts";
 import { PodExecutor } from "./sandbox/pods/pod-executor.ts";
 import type { OwnerReference } from "./sandbox/pods/pods.ts";
 import { RUNNER_PATH } from "./sandbox/pods/settings.ts";
+import { segmentFrames } from "./serving/segments.ts";
 import { bringSource } from "./sources/bring.ts";
 import { S3Store } from "./storage/minio.ts";
 import { needsReconcile, wokenBy } from "./wake.ts";
@@ -157,22 +165,45 @@ export class ClusterOperator {
     name,
     after,
   }: Parameters<HttpSources["journal"]>[0]): Promise<JournalAnswer> {
-    const decision = await mayGetJob(this.#options.api, token, namespace, name);
-    if (decision === "Unauthenticated")
-      return { outcome: decision, message: "the API server does not know the token" };
-    if (decision === "Denied") {
-      return { outcome: decision, message: `you may not get trainingjobs in namespace ${namespace}` };
-    }
-    if (decision === "Unavailable") {
-      return {
-        outcome: decision,
-        message: "the operator has no right to review tokens: see docs/cluster.md",
-      };
-    }
+    const refused = await this.#refused(token, { resource: "trainingjobs", namespace, name });
+    if (refused) return refused;
     const job = await this.#cluster.get("TrainingJob", `${namespace}/${name}`);
     if (!job) return { outcome: "Missing", message: `there is no TrainingJob ${namespace}/${name}` };
     const { entries } = await Journal.load(this.#store, journalPrefix(job), { now: Date.now }, 0);
     return { outcome: "Found", job, entries: entries.filter(({ sequence }) => sequence > after) };
+  }
+
+  /** A deployment's prediction log, for who may get the deployment. */
+  async predictions(request: PredictionsRequest): Promise<PredictionsAnswer> {
+    const { token, namespace, name, since, after } = request;
+    const refused = await this.#refused(token, { resource: "modeldeployments", namespace, name });
+    if (refused) return refused;
+    if (!(await this.#cluster.get("ModelDeployment", `${namespace}/${name}`))) {
+      return { outcome: "Missing", message: `there is no ModelDeployment ${namespace}/${name}` };
+    }
+    const prefix = predictionLogPrefix(namespace, name);
+    const range = { prefix, since, ...(after === undefined ? {} : { after }) };
+    return { outcome: "Found", frames: segmentFrames(this.#store, range) };
+  }
+
+  /** Why the owner of the token is not shown something; undefined where it is. */
+  async #refused(token: string, subject: Subject): Promise<Refusal | undefined> {
+    const decision = await mayGet(this.#options.api, token, subject);
+    switch (decision) {
+      case "Allowed":
+        return undefined;
+      case "Unauthenticated":
+        return { outcome: decision, message: "the API server does not know the token" };
+      case "Denied": {
+        const { resource, namespace } = subject;
+        return { outcome: decision, message: `you may not get ${resource} in namespace ${namespace}` };
+      }
+      case "Unavailable":
+        return {
+          outcome: decision,
+          message: "the operator has no right to review tokens: see docs/cluster.md",
+        };
+    }
   }
 
   #changed(change: Change): void {

@@ -1,15 +1,38 @@
-/** The operator's HTTP: /healthz, /readyz, /metrics, and journals for those who may read the job. */
-import fastify, { type FastifyInstance } from "fastify";
+/**
+ * The operator's HTTP: /healthz, /readyz, /metrics, journals for those who may read the job, and prediction logs for those who may
+ * read the deployment.
+ */
+import { Readable } from "node:stream";
+import fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 
 export type Verdict = { readonly ok: boolean; readonly detail: string };
 
-/** What a caller may read: Denied 403, Unauthenticated 401, Unavailable 503, Missing 404. */
+/** Why a caller may not read something: Denied 403, Unauthenticated 401, Unavailable 503, Missing 404, Busy 429. */
+export type Refusal = {
+  readonly outcome: "Denied" | "Unauthenticated" | "Unavailable" | "Missing" | "Busy";
+  readonly message: string;
+};
+
 export type JournalAnswer =
   | { readonly outcome: "Found"; readonly job: unknown; readonly entries: readonly unknown[] }
+  | Refusal;
+
+export type PredictionsRequest = {
+  readonly token: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  readonly after: string | undefined;
+};
+
+export type PredictionsAnswer =
   | {
-      readonly outcome: "Denied" | "Unauthenticated" | "Unavailable" | "Missing";
-      readonly message: string;
-    };
+      readonly outcome: "Found";
+      /** As operator/serving/segments.ts has them. */
+      readonly frames: AsyncIterable<Uint8Array>;
+    }
+  | Refusal;
 
 export type HttpSources = {
   /** Whether the process is well; if not, it is restarted. */
@@ -24,9 +47,18 @@ export type HttpSources = {
     readonly name: string;
     readonly after: number;
   }) => Promise<JournalAnswer>;
+  /** A part of a prediction log, for who carries this token. */
+  readonly predictions: (request: PredictionsRequest) => Promise<PredictionsAnswer>;
 };
 
-const CODES = { Found: 200, Denied: 403, Unauthenticated: 401, Unavailable: 503, Missing: 404 } as const;
+const CODES = {
+  ...{ Found: 200, Denied: 403, Unauthenticated: 401, Unavailable: 503, Missing: 404 },
+  Busy: 429,
+} as const;
+/** Prediction logs that are read at once: each holds a segment in memory. */
+const READERS = 4;
+/** For one part of a log: who reads more slowly than that keeps others out. */
+const PART_SECONDS = 120;
 /** The API server's proxy takes Authorization away: it is meant for itself. */
 const TOKEN_HEADER = "x-autoai-token";
 const NAME = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
@@ -39,17 +71,11 @@ export function httpServer(sources: HttpSources): FastifyInstance {
     const { contentType, text } = await sources.metrics();
     return reply.header("content-type", contentType).send(text);
   });
-  app.get<{ Params: { namespace: string; name: string }; Querystring: { after: number } }>(
+  app.get<{ Params: Named; Querystring: { after: number } }>(
     "/journals/:namespace/:name",
     {
       schema: {
-        params: {
-          type: "object",
-          properties: {
-            namespace: { type: "string", maxLength: 63, pattern: NAME },
-            name: { type: "string", maxLength: 63, pattern: NAME },
-          },
-        },
+        params: NAMED,
         querystring: {
           type: "object",
           properties: { after: { type: "integer", minimum: -1, maximum: 1_000_000, default: -1 } },
@@ -58,16 +84,64 @@ export function httpServer(sources: HttpSources): FastifyInstance {
     },
     async (request, reply) => {
       const { namespace, name } = request.params;
-      const header = request.headers[TOKEN_HEADER] ?? request.headers.authorization ?? "";
-      const token = String(header).replace(/^Bearer /, "");
+      const token = tokenOf(request);
       const found =
         token === ""
-          ? ({ outcome: "Unauthenticated", message: `give a bearer token in ${TOKEN_HEADER}` } as const)
+          ? NO_TOKEN
           : await sources.journal({ token, namespace, name, after: request.query.after });
       return reply.code(CODES[found.outcome]).send(found);
     },
   );
+  let readers = 0;
+  app.get<{ Params: Named; Querystring: { since: number; after?: string } }>(
+    "/predictions/:namespace/:name",
+    {
+      schema: {
+        params: NAMED,
+        querystring: {
+          type: "object",
+          properties: {
+            since: { type: "integer", minimum: 0, maximum: 9_999_999_999_999, default: 0 },
+            after: { type: "string", maxLength: 512, pattern: "^[-0-9]{10}/[-.\\w]+$" },
+          },
+        },
+      },
+    },
+    async (request, reply) => {
+      const token = tokenOf(request);
+      const { since, after } = request.query;
+      const found: PredictionsAnswer =
+        token === "" ? NO_TOKEN : await sources.predictions({ token, ...request.params, since, after });
+      if (found.outcome !== "Found") return reply.code(CODES[found.outcome]).send(found);
+      if (readers >= READERS) {
+        const message = `${READERS} prediction logs are being read: try again in a minute`;
+        return reply.code(CODES.Busy).header("retry-after", "30").send({ outcome: "Busy", message });
+      }
+      readers++;
+      const stream = Readable.from(found.frames, { objectMode: false });
+      const late = setTimeout(() => stream.destroy(new Error("read too slowly")), PART_SECONDS * 1000);
+      stream.once("close", () => {
+        readers--;
+        clearTimeout(late);
+      });
+      return reply.header("content-type", "application/octet-stream").send(stream);
+    },
+  );
   return app;
+}
+
+type Named = { namespace: string; name: string };
+const NAMED = {
+  type: "object",
+  properties: {
+    namespace: { type: "string", maxLength: 63, pattern: NAME },
+    name: { type: "string", maxLength: 63, pattern: NAME },
+  },
+};
+const NO_TOKEN: Refusal = { outcome: "Unauthenticated", message: `give a bearer token in ${TOKEN_HEADER}` };
+
+function tokenOf({ headers }: FastifyRequest): string {
+  return String(headers[TOKEN_HEADER] ?? headers.authorization ?? "").replace(/^Bearer /, "");
 }
 
 function answer(

@@ -72,7 +72,26 @@ describe("the operator's HTTP", () => {
         ? { outcome: "Found", job: {}, entries: [] }
         : { outcome: "Denied", message: "no" };
     },
+    predictions: async (request) => {
+      asked.push(request);
+      return request.token === "good"
+        ? { outcome: "Found", frames: frames(request.name) }
+        : { outcome: "Denied", message: "no" };
+    },
   };
+  const opened: string[] = [];
+  const ended: string[] = [];
+  async function* frames(name: string) {
+    opened.push(name);
+    try {
+      yield Buffer.from(`${name}:`);
+      // More than a socket and a stream hold, for a reader that does not read.
+      if (name === "long") for (let part = 0; part < 1000; part++) yield Buffer.alloc(1 << 20);
+      yield Buffer.from("end");
+    } finally {
+      ended.push(name);
+    }
+  }
   const get = (url: string, headers: Record<string, string> = {}) =>
     httpServer(sources).inject({ url, headers });
 
@@ -93,12 +112,50 @@ describe("the operator's HTTP", () => {
     expect((await get("/journals/team/churn", { authorization: "Bearer bad" })).statusCode).toBe(403);
   });
 
-  test.each(["/journals/team/..%2Fother", "/journals/Team/churn", "/journals/team/churn?after=x"])(
-    "refuses %s before anybody is asked",
-    async (url) => {
-      const before = asked.length;
-      expect((await get(url, { "x-autoai-token": "good" })).statusCode).toBe(400);
-      expect(asked).toHaveLength(before);
-    },
-  );
+  test("hands a prediction log, as it comes, to whom its source lets have it", async () => {
+    asked.length = 0;
+    expect((await get("/predictions/team/churn")).statusCode).toBe(401);
+    expect(asked).toEqual([]);
+    const after = "2026-01-31/1770000000000-pod-1770000000000-0a1b2c3d.ndjson.gz";
+    const url = `/predictions/team/churn?since=5&after=${encodeURIComponent(after)}`;
+    const found = await get(url, { "x-autoai-token": "good" });
+    expect([found.statusCode, found.body]).toEqual([200, "churn:end"]);
+    expect(asked).toEqual([{ token: "good", namespace: "team", name: "churn", since: 5, after }]);
+    const denied = await get("/predictions/team/churn", { "x-autoai-token": "bad" });
+    expect([denied.statusCode, denied.json().message]).toEqual([403, "no"]);
+  });
+
+  test("lets four read prediction logs at once, and ends a log whose reader went away", async () => {
+    const app = httpServer(sources);
+    const address = await app.listen({ port: 0, host: "127.0.0.1" });
+    const read = async () => {
+      const abort = new AbortController();
+      const headers = { "x-autoai-token": "good" };
+      const reply = await fetch(`${address}/predictions/team/long`, { headers, signal: abort.signal });
+      return { status: reply.status, abort };
+    };
+    try {
+      const readers = await Promise.all([read(), read(), read(), read()]);
+      expect(readers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+      expect((await read()).status).toBe(429);
+      readers[0]?.abort.abort();
+      while (!ended.includes("long")) await new Promise((resolve) => setTimeout(resolve, 10));
+      expect((await read()).status).toBe(200);
+    } finally {
+      await app.close();
+    }
+  });
+
+  test.each([
+    ...["/journals/team/..%2Fother", "/journals/Team/churn", "/journals/team/churn?after=x"],
+    ...[
+      "/predictions/team/..%2Fother",
+      "/predictions/team/churn?since=-1",
+      "/predictions/team/churn?after=../other/x",
+    ],
+  ])("refuses %s before anybody is asked", async (url) => {
+    const before = asked.length;
+    expect((await get(url, { "x-autoai-token": "good" })).statusCode).toBe(400);
+    expect(asked).toHaveLength(before);
+  });
 });

@@ -152,12 +152,16 @@ describe("commands on a job that is READY", () => {
     running.kill("SIGINT");
     const ended = await running.ended;
     expect([ended.code, ended.stderr]).toEqual([0, ""]);
-    const logged = await cli("inferences", "job", "--since", "1h");
+    const logged = await cli("inferences", "job", "--since", "1h", "--json");
     expect(JSON.parse(logged.stdout)).toMatchObject({
       predictions: [expected],
       inputs: { rows: [{ a: 1 }] },
     });
+    const text = await cli("inferences", "job", "--limit", "1");
+    expect(text.stdout).toMatch(/^\d{4}-.*Z {2}\S{8} {2}\w+ \([\d.]+\) {2}a=1 b=2 .* group=g1\n$/);
+    expect((await cli("inferences", "job", "--until", "1h")).stdout).toBe("");
     expect((await cli("inferences", "job", "--since", "yesterday")).code).toBe(2);
+    expect((await cli("inferences", "job", "--limit", "0")).code).toBe(2);
   });
 
   test("serve refuses a package that was changed", async () => {

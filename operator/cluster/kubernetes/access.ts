@@ -15,12 +15,17 @@ type TokenReview = {
   };
 };
 
-/** Whether the owner of the token may get this TrainingJob. Unavailable: the operator has no right to ask. */
-export async function mayGetJob(
+export type Subject = {
+  readonly resource: "trainingjobs" | "modeldeployments";
+  readonly namespace: string;
+  readonly name: string;
+};
+
+/** Whether the owner of the token may get this resource. Unavailable: the operator has no right to ask. */
+export async function mayGet(
   api: Pick<ApiServer, "request">,
   token: string,
-  namespace: string,
-  name: string,
+  { resource, namespace, name }: Subject,
 ): Promise<Decision> {
   try {
     const review = await api.request<TokenReview>("POST", "/apis/authentication.k8s.io/v1/tokenreviews", {
@@ -42,7 +47,7 @@ export async function mayGetJob(
             extra: user.extra,
             resourceAttributes: {
               group: "autoai.dev",
-              resource: "trainingjobs",
+              resource,
               verb: "get",
               namespace,
               name,

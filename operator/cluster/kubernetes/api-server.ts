@@ -134,6 +134,46 @@ export class ApiServer {
     }
   }
 
+  /**
+   * What a proxied Service says, in pieces as they come. Throws ApiError where it is no 200; else where the connection broke, or
+   * nothing came for so long.
+   */
+  async *stream(
+    path: string,
+    request: Pick<ApiRequest, "query"> & {
+      readonly headers: Readonly<Record<string, string>>;
+      readonly silenceSeconds: number;
+    },
+  ): AsyncGenerator<Uint8Array> {
+    const context = new RequestContext(this.#url(path), "GET");
+    for (const [name, value] of Object.entries(request.query ?? {})) {
+      if (value !== undefined) context.setQueryParam(name, String(value));
+    }
+    for (const [name, value] of Object.entries(request.headers)) context.setHeaderParam(name, value);
+    const { silenceSeconds } = request;
+    const silence = new AbortController();
+    const late = new Error(`nothing came for ${silenceSeconds} s`);
+    const wait = () => setTimeout(() => silence.abort(late), silenceSeconds * 1000);
+    let timer = wait();
+    context.setSignal(silence.signal);
+    try {
+      await this.#config.applySecurityAuthentication(context);
+      const response = await this.#http.send(context).toPromise();
+      const { httpStatusCode: code, body } = response;
+      this.#onRequest("GET", resourceOf(path), code);
+      if (code !== 200) throw apiError(code, await body.text(), `GET ${path}`);
+      for await (const bytes of body.stream() ?? []) {
+        clearTimeout(timer);
+        // For as long as whoever reads it likes.
+        yield bytes;
+        timer = wait();
+      }
+    } finally {
+      clearTimeout(timer);
+      silence.abort();
+    }
+  }
+
   /** Resolves when the server ends the watch; throws where it broke, fell silent (SilentWatchError) or was refused. */
   async watch(path: string, { query, onEvent, silenceSeconds, signal }: WatchRequest): Promise<void> {
     const context = new RequestContext(this.#url(path), "GET");
