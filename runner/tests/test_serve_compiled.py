@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
+from serve_models import NUMBERS, TEXTS, Refusing, linear, reference, schema_of, table, target, trees
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -17,9 +17,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
-from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -29,7 +27,6 @@ from sklearn.preprocessing import (
     OneHotEncoder,
     OrdinalEncoder,
     RobustScaler,
-    StandardScaler,
     TargetEncoder,
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -37,96 +34,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from autoai_runner.recipes import boosting, prior
 from autoai_runner.serve import compiled, gate
 from autoai_runner.serve.engines import DataFrameEngine, Prediction
-from autoai_runner.serve.rows import Rows, Schema
+from autoai_runner.serve.rows import Rows
 from autoai_runner.serve.worker import choose
-
-NUMBERS = ["age", "income", "active"]
-TEXTS = ["plan", "city"]
-KINDS = {
-    "age": ("integer", False),
-    "income": ("number", True),
-    "active": ("boolean", False),
-    "plan": ("text", False),
-    "city": ("text", True),
-    "code": ("codes", False),
-    "since": ("text", False),
-    "note": ("text", True),
-}
-
-
-def table(rows: int = 240) -> pd.DataFrame:
-    """Mixed columns, as `read_csv` has them."""
-    random = np.random.default_rng(3)
-    income = random.normal(3000, 900, rows).round(2)
-    income[random.random(rows) < 0.1] = np.nan
-    city = random.choice(np.array(["Bern", "Basel", "Zug", "Chur", "Biel", None], dtype=object), rows)
-    return pd.DataFrame(
-        {
-            "age": random.integers(18, 80, rows),
-            "income": income,
-            "active": random.random(rows) < 0.6,
-            "plan": pd.array(
-                random.choice(["basic", "plus", "pro", "rare"], rows, p=[0.5, 0.3, 0.18, 0.02]), dtype="str"
-            ),
-            "city": pd.array(city, dtype="str"),
-            "code": random.choice([123, 456, 789], rows),
-            "since": pd.array([f"20{20 + n % 5}-0{1 + n % 9}-1{n % 10}" for n in range(rows)], dtype="str"),
-            "note": pd.array(
-                [None if n % 7 == 0 else "some words " * (n % 4) + "end" for n in range(rows)], dtype="str"
-            ),
-        }
-    )
-
-
-def target(frame: pd.DataFrame, task: str) -> Any:
-    """Something to learn."""
-    random = np.random.default_rng(4)
-    signal = (
-        frame["age"] / 40 + (frame["plan"] == "pro").to_numpy(dtype=float) + random.normal(0, 0.3, len(frame))
-    )
-    if task == "regression":
-        return np.abs(signal.to_numpy()) + 0.1
-    classes = ["no", "yes"] if task == "binary" else ["a", "b", "c"]
-    return np.array(classes, dtype=object)[np.digitize(signal, [1.6] if task == "binary" else [1.2, 1.9])]
-
-
-def schema_of(task: str) -> Schema:
-    """As the server tells it."""
-    classes = {"regression": [], "binary": ["no", "yes"], "multiclass": ["a", "b", "c"]}[task]
-    columns = [{"name": name, "kind": kind, "nullable": nullable} for name, (kind, nullable) in KINDS.items()]
-    return Schema({"columns": columns, "classes": classes})
-
-
-def reference(frame: pd.DataFrame, count: int = 30) -> Rows:
-    """Rows of the table as they come over the wire, with unseen values and missing ones."""
-    some = frame.head(count)
-    numbers = np.array([some[name].to_numpy(dtype=float) for name in NUMBERS])
-    texts = [
-        [None if pd.isna(cell) else f"{cell:05d}" if name == "code" else str(cell) for cell in some[name]]
-        for name in ("plan", "city", "code", "since", "note")
-    ]
-    numbers[:, 3] = np.nan
-    for i, text in enumerate(texts):
-        text[4] = None
-        if i < 2:
-            text[5] = "never seen"
-    return Rows(count, numbers, texts)
-
-
-def linear(estimator: Any, scaler: Any = None, encoder: Any = None) -> Any:
-    """Numbers filled and scaled, categories encoded."""
-    fill = SimpleImputer(strategy="median", add_indicator=True)
-    numbers = make_pipeline(fill, scaler or StandardScaler())
-    encoder = encoder or OneHotEncoder(handle_unknown="ignore")
-    columns = ColumnTransformer([("n", numbers, NUMBERS), ("c", encoder, TEXTS)])
-    return make_pipeline(columns, estimator)
-
-
-def trees(estimator: Any) -> Any:
-    """Categories as codes, the rest as it is."""
-    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-    columns = ColumnTransformer([("c", codes, [*TEXTS, "code"]), ("n", "passthrough", NUMBERS)])
-    return make_pipeline(columns, estimator)
 
 
 def of_categories(estimator: Any) -> Any:
@@ -214,16 +123,6 @@ def test_a_compiled_model_answers_as_its_pipeline(task: str, name: str, make: Ca
     assert gate.compare(engine, pipeline, reference(frame)) is None
 
 
-class Refusing:
-    """Stands for the pipeline where a compiled model must not need it."""
-
-    name = "DataFrame"
-
-    def predict(self, rows: Rows) -> Prediction:
-        """Never."""
-        raise AssertionError("the compiled model asked the pipeline")
-
-
 def test_the_priors_are_compiled() -> None:
     frame = table()
     for model, task in (
@@ -235,12 +134,16 @@ def test_the_priors_are_compiled() -> None:
         assert gate.compare(engine, DataFrameEngine(model, schema), reference(frame)) is None
 
 
+class Own(LogisticRegression):
+    """Somebody's own."""
+
+
 def test_what_is_not_known_is_refused_by_name() -> None:
     frame = table()
     schema = schema_of("binary")
-    bayes = linear(GaussianNB()).fit(frame, target(frame, "binary"))
-    with pytest.raises(compiled.NotCompilableError, match="GaussianNB"):
-        compiled.compile_model(bayes, schema, Refusing())
+    own = linear(Own()).fit(frame, target(frame, "binary"))
+    with pytest.raises(compiled.NotCompilableError, match="Own is not known"):
+        compiled.compile_model(own, schema, Refusing())
     odd = make_pipeline(FunctionTransformer(lambda rows: rows[["age"]]), LogisticRegression())
     odd.fit(frame, target(frame, "binary"))
     with pytest.raises(compiled.NotCompilableError, match="FunctionTransformer"):
@@ -273,11 +176,21 @@ def test_a_compiled_form_that_leaves_every_row_to_the_pipeline_does_not_serve(
     assert refused is not None and "none of the reference rows" in refused
 
 
-@pytest.mark.parametrize("wrong", ["logistic", "boosting"])
-def test_the_gate_holds_a_wrong_compiler_back(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wrong for one category that no reference row has as it is, and by little."""
+WRONG: dict[str, Callable[[Rows], list[bool]]] = {
+    "everywhere": lambda rows: [True] * rows.count,
+    "for one category": lambda rows: [cell == "plus" for cell in rows.texts[0]],
+    "where a cell is missing": lambda rows: [cell is None for cell in rows.texts[1]],
+    "for a category that training did not see": lambda rows: [cell == "never seen" for cell in rows.texts[1]],
+    "for the oldest": lambda rows: [bool(age > 79) for age in rows.numbers[0]],
+}
+
+
+@pytest.mark.parametrize("where", WRONG)
+@pytest.mark.parametrize("kind", ["logistic", "boosting"])
+def test_the_gate_holds_a_wrong_compiler_back(kind: str, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wrong by a millionth, and for some rows alone."""
     frame = table()
-    model = CLASSIFIERS[wrong]().fit(frame, target(frame, "binary"))
+    model = CLASSIFIERS[kind]().fit(frame, target(frame, "binary"))
     schema = schema_of("binary")
     pipeline = DataFrameEngine(model, schema)
     right = compiled.compile_model(model, schema, pipeline)
@@ -289,7 +202,7 @@ def test_the_gate_holds_a_wrong_compiler_back(wrong: str, monkeypatch: pytest.Mo
         def predict(self, rows: Rows) -> Prediction:
             found = right.predict(rows)
             assert found.probabilities is not None
-            off = np.array([(cell == "plus") * 1e-6 for cell in rows.texts[0]])
+            off = np.array(WRONG[where](rows)) * 1e-6
             return Prediction(found.values, found.probabilities + off[:, None])
 
     monkeypatch.setattr(compiled, "compile_model", lambda *_: Wrong())

@@ -16,9 +16,9 @@ from ... import labels
 from ..engines import Engine, Prediction, in_class_order
 from ..rows import NUMERIC, Rows, Schema
 from ..wire import Floats
-from .estimators import Predict, estimator
+from .estimators import Answer, answer
 from .recipes import recipe_model
-from .values import Kind, NotCompilableError, NotRepresentableError, Value, is_matrix
+from .values import Chosen, Kind, NotCompilableError, NotRepresentableError, Value, is_matrix
 
 __all__ = ["CompiledEngine", "NotCompilableError", "compile_model"]
 
@@ -28,7 +28,7 @@ class CompiledEngine:
 
     name = "Compiled"
 
-    def __init__(self, model: Any, schema: Schema, predict: Predict, pipeline: Engine) -> None:
+    def __init__(self, model: Any, schema: Schema, predict: Answer, pipeline: Engine) -> None:
         self.answered = 0
         """Batches that it answered itself."""
         self._schema = schema
@@ -46,14 +46,19 @@ class CompiledEngine:
 
     def predict(self, rows: Rows) -> Prediction:
         """For each row."""
+        if np.isinf(rows.numbers).any():
+            # The pipeline may refuse such rows, or know what to do.
+            return self._pipeline.predict(rows)
         try:
             found = self._predict(self._value(rows))
         except NotRepresentableError:
             return self._pipeline.predict(rows)
-        if not np.isfinite(found).all():
-            # The pipeline may refuse such rows, or know what to do.
+        likely = found.probabilities if isinstance(found, Chosen) else found
+        if likely is not None and not np.isfinite(likely).all():
             return self._pipeline.predict(rows)
         self.answered += 1
+        if isinstance(found, Chosen):
+            return Prediction(self._class_of[found.places].astype(float), self._in_order(found.probabilities))
         if self._schema.regression:
             return Prediction(np.asarray(found, dtype=float), None)
         return self._classified(np.asarray(found, dtype=float))
@@ -61,7 +66,10 @@ class CompiledEngine:
     def _classified(self, found: Floats) -> Prediction:
         scores = found if self._divisor is None else found / self._divisor
         values = self._class_of[scores.argmax(axis=1)].astype(float)
-        return Prediction(values, found if self._columns is None else found @ self._columns)
+        return Prediction(values, self._in_order(found))
+
+    def _in_order(self, found: Floats | None) -> Floats | None:
+        return found if found is None or self._columns is None else found @ self._columns
 
     def _value(self, rows: Rows) -> Value:
         if self._matrix:
@@ -97,7 +105,7 @@ def _codes(cells: Sequence[str | None]) -> Floats:
 def compile_model(model: Any, schema: Schema, pipeline: Engine) -> CompiledEngine:
     """The engine, which predicts as the model does. NotCompilableError names what is not known."""
     kinds = kinds_of(schema)
-    predict = recipe_model(model, kinds) or estimator(model, kinds)
+    predict = recipe_model(model, kinds) or answer(model, kinds)
     if not schema.regression and not hasattr(model, "classes_"):
         raise NotCompilableError(f"{type(model).__name__} without classes_")
     return CompiledEngine(model, schema, predict, pipeline)

@@ -8,30 +8,56 @@ from typing import Any
 import numpy as np
 
 from ..wire import Floats
+from . import as_it_is, ensembles, scores
 from .transformers import chain, transformer
 from .trees import boosting_raw, forest_values
-from .values import Compiled, Kind, NotCompilableError, Value, columns, need_matrix
+from .values import Chosen, Compiled, Kind, NotCompilableError, Value, columns, need_matrix, sigmoid, softmax
 
 Predict = Callable[[Value], Floats]
+Answer = Callable[[Value], Floats | Chosen]
+
+
+def answer(model: Any, kinds: Sequence[Kind]) -> Answer:
+    """A fitted model, with its own choice of class where that need not be the likeliest one."""
+    name = type(model).__name__
+    if not as_it_is.of_a_library(model):
+        raise NotCompilableError(f"{name} is not known")
+    if name == "Pipeline":
+        made: Answer = _after_steps(model, kinds, answer)
+        return made
+    if name in _SEARCHES:
+        return answer(model.best_estimator_, kinds)
+    choose = scores.CHOOSERS.get(name)
+    if choose is not None:
+        return choose(model, kinds)
+    if not hasattr(model, "classes_") or (name in _MAKERS and hasattr(model, "predict_proba")):
+        return estimator(model, kinds)
+    return as_it_is.choice(model, kinds)
 
 
 def estimator(model: Any, kinds: Sequence[Kind]) -> Predict:
     """A fitted estimator. Raises NotCompilableError where it is not known."""
     name = type(model).__name__
-    known = type(model).__module__.split(".")[0] in ("sklearn", "lightgbm", "xgboost")
-    make = _MAKERS.get(name) if known else None
-    if make is None:
+    if not as_it_is.of_a_library(model):
         raise NotCompilableError(f"{name} is not known")
-    return make(model, kinds)
+    if name in _SEARCHES:
+        return estimator(model.best_estimator_, kinds)
+    make = _MAKERS.get(name)
+    return as_it_is.values(model, kinds) if make is None else make(model, kinds)
+
+
+def _after_steps(model: Any, kinds: Sequence[Kind], make: Callable[[Any, Sequence[Kind]], Any]) -> Any:
+    *steps, (_, last) = model.steps
+    if not steps:
+        return make(last, kinds)
+    before = chain([step for _, step in steps], kinds)
+    predict = make(last, before.kinds)
+    return lambda value: predict(before.run(value))
 
 
 def _pipeline(model: Any, kinds: Sequence[Kind]) -> Predict:
-    *steps, (_, last) = model.steps
-    if not steps:
-        return estimator(last, kinds)
-    before = chain([step for _, step in steps], kinds)
-    predict = estimator(last, before.kinds)
-    return lambda value: predict(before.run(value))
+    predict: Predict = _after_steps(model, kinds, estimator)
+    return predict
 
 
 def _numbers_only(value: Value) -> Floats:
@@ -44,22 +70,11 @@ def _logistic(model: Any, kinds: Sequence[Kind]) -> Predict:
     if coefficients.shape[1] == 1:
 
         def binary(value: Floats) -> Floats:
-            positive = _sigmoid((value @ coefficients)[:, 0] + intercept[0])
+            positive = sigmoid((value @ coefficients)[:, 0] + intercept[0])
             return np.stack([1 - positive, positive], axis=1)
 
         return binary
-    return lambda value: _softmax(value @ coefficients + intercept)
-
-
-def _sigmoid(x: Floats) -> Floats:
-    # Of the negative magnitude alone: nothing overflows.
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
-
-
-def _softmax(x: Floats) -> Floats:
-    powers = np.exp(x - x.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    return lambda value: softmax(value @ coefficients + intercept)
 
 
 def _linear(model: Any, kinds: Sequence[Kind]) -> Predict:
@@ -69,6 +84,11 @@ def _linear(model: Any, kinds: Sequence[Kind]) -> Predict:
         raise NotCompilableError(f"{type(model).__name__} of several targets")
     intercept = float(np.ravel(model.intercept_)[0])
     return lambda value: value @ coefficients + intercept
+
+
+def _generalized(model: Any, kinds: Sequence[Kind]) -> Predict:
+    inner, inverse = _linear(model, kinds), model._get_loss().link.inverse
+    return lambda value: np.asarray(inverse(inner(value)))
 
 
 def _boosting_input(model: Any, kinds: Sequence[Kind]) -> Compiled:
@@ -97,8 +117,8 @@ def _boosting_classifier(model: Any, kinds: Sequence[Kind]) -> Predict:
     def predict(value: Value) -> Floats:
         found = raw(before.run(value))
         if found.shape[1] > 1:
-            return _softmax(found)
-        positive = _sigmoid(found[:, 0])
+            return softmax(found)
+        positive = sigmoid(found[:, 0])
         return np.stack([1 - positive, positive], axis=1)
 
     return predict
@@ -141,9 +161,10 @@ def _xgboost(model: Any, kinds: Sequence[Kind]) -> Predict:
     classes = hasattr(model, "classes_")
     until = getattr(model, "best_iteration", None) if getattr(model, "early_stopping_rounds", None) else None
     rounds = (0, 0 if until is None else until + 1)
+    options = {"iteration_range": rounds, "missing": model.missing, "validate_features": False}
 
     def predict(value: Floats) -> Floats:
-        found = np.asarray(booster.inplace_predict(value, iteration_range=rounds, validate_features=False))
+        found = np.asarray(booster.inplace_predict(value, **options))
         return np.stack([1 - found, found], axis=1) if classes and found.ndim == 1 else found
 
     return predict
@@ -157,17 +178,36 @@ def _transformed_target(model: Any, kinds: Sequence[Kind]) -> Predict:
     return lambda value: np.ravel(inverse(inner(value)))
 
 
+_SEARCHES = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
+_LINEAR = (
+    *(
+        "LinearRegression",
+        "Ridge",
+        "RidgeCV",
+        "Lasso",
+        "LassoCV",
+        "ElasticNet",
+        "ElasticNetCV",
+        "Lars",
+        "LarsCV",
+    ),
+    *("LassoLars", "LassoLarsCV", "LassoLarsIC", "BayesianRidge", "ARDRegression", "HuberRegressor"),
+    *("SGDRegressor", "LinearSVR", "QuantileRegressor", "TheilSenRegressor", "PassiveAggressiveRegressor"),
+    *("OrthogonalMatchingPursuit", "OrthogonalMatchingPursuitCV"),
+)
+_FORESTS = ("RandomForest", "ExtraTrees", "DecisionTree", "ExtraTree")
 _MAKERS: dict[str, Callable[[Any, Sequence[Kind]], Predict]] = {
     "Pipeline": _pipeline,
-    "LogisticRegression": _logistic,
-    "LogisticRegressionCV": _logistic,
-    **dict.fromkeys(("LinearRegression", "Ridge", "RidgeCV", "Lasso", "ElasticNet", "LassoCV"), _linear),
-    **dict.fromkeys(("ElasticNetCV", "BayesianRidge", "HuberRegressor", "SGDRegressor"), _linear),
+    # Linear discriminants give the same of their coefficients as a logistic regression does.
+    **dict.fromkeys(("LogisticRegression", "LogisticRegressionCV", "LinearDiscriminantAnalysis"), _logistic),
+    **dict.fromkeys(_LINEAR, _linear),
+    **dict.fromkeys(("PoissonRegressor", "GammaRegressor", "TweedieRegressor"), _generalized),
     "HistGradientBoostingClassifier": _boosting_classifier,
     "HistGradientBoostingRegressor": _boosting_regressor,
-    **dict.fromkeys(("ExtraTreesClassifier", "RandomForestClassifier", "DecisionTreeClassifier"), _forest),
-    **dict.fromkeys(("ExtraTreesRegressor", "RandomForestRegressor", "DecisionTreeRegressor"), _forest),
+    **dict.fromkeys((f"{name}{kind}" for name in _FORESTS for kind in ("Classifier", "Regressor")), _forest),
     **dict.fromkeys(("LGBMClassifier", "LGBMRegressor"), _lightgbm),
-    **dict.fromkeys(("XGBClassifier", "XGBRegressor"), _xgboost),
+    **dict.fromkeys(("XGBClassifier", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor"), _xgboost),
     "TransformedTargetRegressor": _transformed_target,
+    **ensembles.MAKERS,
+    **scores.MAKERS,
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import categories
+from . import as_it_is, categories
 from .values import (
     Compiled,
     Kind,
@@ -29,11 +29,11 @@ def transformer(step: Any, kinds: Sequence[Kind]) -> Compiled:
     if step is None or step == "passthrough":
         return Compiled(lambda value: value, tuple(kinds))
     name = type(step).__name__
-    make = _MAKERS.get(name) if type(step).__module__.startswith("sklearn.") else None
-    if make is None:
-        from .recipes import recipe_transformer
+    if type(step).__module__.startswith("sklearn."):
+        return _MAKERS.get(name, as_it_is.step)(step, kinds)
+    from .recipes import recipe_transformer
 
-        make = recipe_transformer(step)
+    make = recipe_transformer(step)
     if make is None:
         raise NotCompilableError(f"{name} is not known")
     return make(step, kinds)
@@ -218,6 +218,11 @@ def _bins(binner: Any, kinds: Sequence[Kind]) -> Compiled:
     return Compiled(one_hot, numbers(total))
 
 
+def _selection(selector: Any, kinds: Sequence[Kind]) -> Compiled:
+    need_matrix(kinds, selector)
+    return select(kinds, [int(i) for i in selector.get_support(indices=True)])
+
+
 def _function(step: Any, kinds: Sequence[Kind]) -> Compiled:
     if step.func is None:
         return Compiled(lambda value: value, tuple(kinds))
@@ -244,6 +249,7 @@ _MAKERS: dict[str, Maker] = {
     "MinMaxScaler": _min_max_scaler,
     "KBinsDiscretizer": _bins,
     "FunctionTransformer": _function,
+    **dict.fromkeys(("VarianceThreshold", "SelectKBest", "SelectPercentile"), _selection),
     "OneHotEncoder": categories.one_hot,
     "OrdinalEncoder": categories.ordinal,
     "TargetEncoder": categories.target_mean,

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..wire import Floats
+from .values import narrow
 
 FEW_ROWS = 48
 
@@ -107,11 +108,11 @@ def forest_values(trees: list[Any], width: int) -> Leaves:
 
     def run(value: Floats) -> npt.NDArray[Any]:
         rows = len(value)
+        value = narrow(value)
         if joined is not None and rows <= FEW_ROWS:
             found = joined.predict(repeated(value, len(trees), np.float32))
             return np.asarray(found).reshape(rows, len(trees), -1)
-        narrow = np.ascontiguousarray(value, dtype=np.float32)
-        return np.stack([tree.predict(narrow).reshape(rows, -1) for tree in trees], axis=1)
+        return np.stack([tree.predict(value).reshape(rows, -1) for tree in trees], axis=1)
 
     return run
 

@@ -46,6 +46,18 @@ class Kind:
 
 Step = Callable[[Value], Value]
 
+# From here on fifteen digits do not tell a whole number.
+_WHOLE = 1e15
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a classifier chose by itself, where that need not be the likeliest class."""
+
+    places: Any
+    """Positions in `classes_`, for each row."""
+    probabilities: Floats | None
+
 
 @dataclass(frozen=True)
 class Compiled:
@@ -102,7 +114,13 @@ def as_text(kind: Kind) -> Callable[[Column], Texts]:
         return lambda column: list(column)
     if kind.type == "boolean":
         return lambda column: [None if cell != cell else str(bool(cell)) for cell in column]
-    return lambda column: [None if cell != cell else f"{cell:.15g}" for cell in column.tolist()]
+
+    def texts(column: Column) -> Texts:
+        if (np.abs(column) >= _WHOLE).any():
+            raise NotRepresentableError("whole numbers whose text depends on how pandas read their column")
+        return [None if cell != cell else f"{cell:.15g}" for cell in column.tolist()]
+
+    return texts
 
 
 def as_floats(column: Column) -> Floats:
@@ -142,3 +160,30 @@ def moment(text: str | None) -> datetime | None:
         if found.tzinfo is None
         else found.astimezone(UTC)
     )
+
+
+def sigmoid(x: Floats) -> Floats:
+    """1 / (1 + exp(-x))."""
+    # Of the negative magnitude alone: nothing overflows.
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
+
+
+def softmax(x: Floats) -> Floats:
+    """Shares of exp(x) in each row."""
+    powers = np.exp(x - x.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def two_classes(positive: Floats) -> Floats:
+    """Probabilities of both classes, of that of the second."""
+    return np.stack([1 - positive, positive], axis=1)
+
+
+def narrow(value: Floats) -> Any:
+    """As floats of 32 bits, which trees of scikit-learn split; refused where one is too large, as there."""
+    with np.errstate(over="ignore"):
+        found = np.ascontiguousarray(value, dtype=np.float32)
+    if np.isinf(found).any():
+        raise NotRepresentableError("a number too large for 32 bits")
+    return found
