@@ -22,6 +22,7 @@ mkdirSync(sandboxes, { recursive: true });
 
 type Pod = Stored & {
   readonly spec: {
+    readonly nodeName?: string;
     readonly hostNetwork?: boolean;
     readonly containers: readonly { readonly ports?: Endpoint["ports"] }[];
   };
@@ -125,7 +126,14 @@ const changed = (what: () => void) => () => {
   if (ready) what();
 };
 const [pods, namespaces, policies, claims, persistent] = await Promise.all([
-  mirror<Pod>(kubeconfig, readRaw, "/api/v1/pods", changed(enforce)),
+  // Pods of nodes that only seem to be there (bench/cluster) have no sandbox, and come by the thousand.
+  mirror<Pod>(
+    kubeconfig,
+    readRaw,
+    "/api/v1/pods",
+    changed(enforce),
+    ({ spec }) => !spec.nodeName?.startsWith("kwok-"),
+  ),
   mirror<Stored>(kubeconfig, readRaw, "/api/v1/namespaces", changed(enforce)),
   mirror<Stored & { readonly spec: Omit<Policy, "namespace"> }>(
     kubeconfig,

@@ -19,24 +19,27 @@ type List = { readonly metadata: { readonly resourceVersion: string }; readonly 
  * @param read a path's JSON as the API server writes it. The client's typed lists will not do: they rename fields (`from` to
  *   `_from`), which a watch does not.
  * @param changed called after every change
+ * @param isOurs whether an object is kept; all of them where absent
  */
 export async function mirror<T extends Stored>(
   kubeconfig: KubeConfig,
   read: (path: string) => Promise<string>,
   path: string,
   changed: () => void,
+  isOurs: (object: T) => boolean = () => true,
 ): Promise<ReadonlyMap<string, T>> {
   const objects = new Map<string, T>();
   const relist = async () => {
     const found = JSON.parse(await read(path)) as List;
     objects.clear();
-    for (const item of found.items) objects.set(item.metadata.uid, item as T);
+    for (const item of found.items as T[]) if (isOurs(item)) objects.set(item.metadata.uid, item);
     changed();
     return found.metadata.resourceVersion;
   };
   const follow = (resourceVersion: string) =>
     new Promise<void>((resolve, reject) => {
       const take = (type: string, object: T) => {
+        if (type !== "BOOKMARK" && !isOurs(object)) return;
         if (type === "DELETED") objects.delete(object.metadata.uid);
         else if (type === "ADDED" || type === "MODIFIED") objects.set(object.metadata.uid, object);
         changed();
