@@ -9,7 +9,12 @@ export default defineConfig({
         extends: true,
         test: {
           name: "local",
-          include: ["operator/**/*.test.ts", "inference-server/**/*.test.ts", "test/**/*.test.ts"],
+          include: [
+            "operator/**/*.test.ts",
+            "inference-server/**/*.test.ts",
+            "console/**/*.test.ts",
+            "test/**/*.test.ts",
+          ],
           exclude: ["test/cluster/*.test.ts"],
         },
       },

@@ -125,6 +125,15 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
       code = await (await import("./cli/serve.ts")).serve(job, options, env);
     });
   program
+    .command("console")
+    .description("open the home in a browser: upload, train, watch, try; until it is interrupted")
+    .option("--port <number>", "port of the loopback address to listen on; 0: any that is free", "8790")
+    .option(...home)
+    .option("--unsafe-no-sandbox", "let code written by an LLM run where bubblewrap is missing")
+    .action(async (options) => {
+      code = await (await import("./cli/console.ts")).openConsole(options, env);
+    });
+  program
     .command("inferences")
     .description(
       "print what a served model was asked and what it answered; with -n, of a ModelDeployment in the cluster",

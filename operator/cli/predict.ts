@@ -55,7 +55,7 @@ async function readRows(file: string): Promise<Uint8Array> {
   }
 }
 
-async function predictions(
+export async function predictions(
   home: Home,
   job: TrainingJob,
   runner: Once,

@@ -80,7 +80,7 @@ type Launching = {
 };
 
 /** The package of the job, and a way to start its worker in the sandbox. */
-async function launcher(
+export async function launcher(
   home: Home,
   job: TrainingJob,
   { options, env, shared, engine, signal }: Launching,

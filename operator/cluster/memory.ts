@@ -104,6 +104,26 @@ export class MemoryCluster implements Cluster {
     this.#deletionWatchers.push(callback);
   }
 
+  /** Takes in what other processes wrote into the folder since it was read, and calls back with that. */
+  reload(): void {
+    if (this.#options.folder === undefined) return;
+    const before = new Map(this.#objects);
+    const stored = new Map<string, Resource>();
+    readObjects(this.#options.folder, (id, resource) => stored.set(id, resource));
+    for (const [id, resource] of stored) {
+      const known = before.get(id)?.metadata;
+      const { uid, resourceVersion } = resource.metadata;
+      if (known?.uid === uid && known?.resourceVersion === resourceVersion) continue;
+      this.#objects.set(id, resource);
+      for (const watcher of this.#watchers) watcher(structuredClone(resource));
+    }
+    for (const [id, resource] of before) {
+      if (stored.has(id)) continue;
+      this.#objects.delete(id);
+      for (const gone of this.#deletionWatchers) gone(resource.kind, keyOf(resource));
+    }
+  }
+
   setSecret(namespace: string, name: string, data: Data): void {
     this.#secrets.set(`${namespace}/${name}`, data);
   }
@@ -198,20 +218,29 @@ export class MemoryCluster implements Cluster {
   }
 
   #load(folder: string): void {
-    let names: string[];
+    readObjects(folder, (id, resource) => this.#objects.set(id, resource));
+  }
+}
+
+function readObjects(folder: string, take: (id: string, resource: Resource) => void): void {
+  let names: string[];
+  try {
+    names = readdirSync(folder).filter((name) => name.endsWith(".json"));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
+  for (const name of names) {
+    let text: string;
     try {
-      names = readdirSync(folder).filter((name) => name.endsWith(".json"));
+      text = readFileSync(join(folder, name), "utf8");
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+      // Deleted by another process since the folder was read.
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") continue;
       throw error;
     }
-    for (const name of names) {
-      const resource = JSON.parse(readFileSync(join(folder, name), "utf8")) as Resource;
-      this.#objects.set(
-        objectId(resource.kind, `${resource.metadata.namespace}/${resource.metadata.name}`),
-        resource,
-      );
-    }
+    const resource = JSON.parse(text) as Resource;
+    take(objectId(resource.kind, `${resource.metadata.namespace}/${resource.metadata.name}`), resource);
   }
 }
 

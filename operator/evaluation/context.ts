@@ -140,7 +140,7 @@ export function sandboxLimits(context: JobContext, seconds: number): Limits {
 
 /** A JSON object in the store, checked by its schema. */
 export async function readJson<T>(
-  store: ArtifactStore,
+  store: Pick<ArtifactStore, "get">,
   key: string,
   schema: { parse(value: unknown): T },
 ): Promise<T> {

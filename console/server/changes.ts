@@ -1,0 +1,78 @@
+/** What happened to resources, numbered, so that a reader whose stream broke goes on where it was. */
+import { randomUUID } from "node:crypto";
+import type { KindName, Resource } from "../../operator/cluster/cluster.ts";
+
+export type Change =
+  | { readonly type: "Changed"; readonly resource: Resource }
+  | { readonly type: "Gone"; readonly kind: KindName; readonly key: string };
+
+/** `All`: nothing is known of what the reader has, or too much happened since: take everything anew. */
+export type Followed =
+  | { readonly id: string; readonly change: Change }
+  | { readonly id: string; readonly change: { readonly type: "All" } };
+
+const KEPT = 1000;
+
+export class ChangeLog {
+  /** Numbers of another process mean nothing here. */
+  readonly #epoch = randomUUID().slice(0, 8);
+  readonly #kept: { readonly number: number; readonly change: Change }[] = [];
+  readonly #waiting = new Set<() => void>();
+  #last = 0;
+
+  push(change: Change): void {
+    this.#last += 1;
+    this.#kept.push({ number: this.#last, change });
+    if (this.#kept.length > KEPT) this.#kept.shift();
+    for (const wake of this.#waiting) wake();
+  }
+
+  /** Everything after `lastId`, or `All` first; then what comes, until the signal. */
+  async *follow(lastId: string | undefined, signal: AbortSignal): AsyncGenerator<Followed> {
+    let after = this.#numberOf(lastId);
+    if (after === undefined) {
+      after = this.#last;
+      yield { id: this.#id(after), change: { type: "All" } };
+    }
+    while (!signal.aborted) {
+      // A slow reader may have missed what is no longer kept.
+      const oldest = this.#kept[0]?.number ?? this.#last + 1;
+      if (after < oldest - 1) {
+        after = this.#last;
+        yield { id: this.#id(after), change: { type: "All" } };
+        continue;
+      }
+      const news = this.#kept.filter(({ number }) => number > (after ?? 0));
+      for (const { number, change } of news) {
+        after = number;
+        yield { id: this.#id(number), change };
+      }
+      if (news.length === 0) await this.#next(signal);
+    }
+  }
+
+  #id(number: number): string {
+    return `${this.#epoch}-${number}`;
+  }
+
+  #numberOf(id: string | undefined): number | undefined {
+    const [epoch, digits] = id?.split("-") ?? [];
+    const number = Number(digits);
+    if (epoch !== this.#epoch || !Number.isInteger(number) || number > this.#last) return undefined;
+    const oldest = this.#kept[0]?.number ?? this.#last + 1;
+    return number >= oldest - 1 ? number : undefined;
+  }
+
+  #next(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#waiting.delete(wake);
+        signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      this.#waiting.add(wake);
+      signal.addEventListener("abort", wake, { once: true });
+      if (signal.aborted) wake();
+    });
+  }
+}

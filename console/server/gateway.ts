@@ -1,0 +1,63 @@
+/** What the console asks of the world, with the rights of who is signed in and no others. */
+import type { ModelManifest } from "../../operator/api/model-manifest.ts";
+import type { TrainingJob } from "../../operator/api/trainingjob.ts";
+import type { KindName, Resource, ResourceByKind } from "../../operator/cluster/cluster.ts";
+import type { ArtifactStore } from "../../operator/storage/artifact-store.ts";
+import type { ChangeLog } from "./changes.ts";
+
+export type Place = { readonly namespace: string; readonly name: string };
+
+export type About = {
+  readonly mode: "Embedded" | "Cluster";
+  readonly version: string;
+  /** Who writes programs here. */
+  readonly providers: readonly ("Offline" | "Gemini")[];
+  /** Of what is made here where nothing else is said; in a cluster the user chooses. */
+  readonly namespace: string;
+};
+
+/** Every method throws ConsoleError: Denied where the user may not, Missing where there is none, Unavailable. */
+export interface Gateway {
+  readonly about: About;
+  /** Of every namespace where none is given. */
+  list<K extends KindName>(kind: K, namespace: string | undefined): Promise<ResourceByKind[K][]>;
+  get<K extends KindName>(kind: K, place: Place): Promise<ResourceByKind[K]>;
+  /** What changes from now on in that namespace, or everywhere. */
+  changes(namespace: string | undefined): ChangeLog;
+  create(resource: Resource): Promise<Resource>;
+  setSuspended(place: Place, suspend: boolean): Promise<void>;
+  remove(kind: KindName, place: Place): Promise<void>;
+  /** Artifacts. Whoever reads below an object's prefix has got the object through `get` before. */
+  readonly store: Pick<ArtifactStore, "get" | "list" | "exists">;
+  readonly uploads: Uploads;
+  /** Absent where models are not asked through the console. */
+  readonly models?: Models;
+}
+
+/** A CSV on its way to a Dataset with `source.upload`, in pieces, the next one at the byte where the last one ended. */
+export interface Uploads {
+  /** What is there of it. The digest is of just these bytes, so that a sender can tell whether it is the same file. */
+  state(place: Place): Promise<{ readonly received: number; readonly sha256: string }>;
+  /** Conflict, with `received`, where the offset is another. */
+  append(place: Place, offset: number, piece: Uint8Array): Promise<{ readonly received: number }>;
+  /** Hands the file over. Conflict where it has not that size. */
+  finish(place: Place, sizeBytes: number): Promise<void>;
+}
+
+export type Answer = {
+  readonly predictions: readonly (string | number)[];
+  readonly probabilities?: readonly Readonly<Record<string, number>>[];
+  readonly warnings: readonly unknown[];
+};
+
+export interface Models {
+  manifest(job: TrainingJob): Promise<ModelManifest>;
+  /** Rows that the model was tried on when it was published, as a request would have them. */
+  examples(job: TrainingJob): Promise<Readonly<Record<string, unknown>>[]>;
+  /** Invalid, with `problems`, where rows do not fit the model's schema. */
+  predict(job: TrainingJob, rows: readonly Readonly<Record<string, unknown>>[]): Promise<Answer>;
+  /** A CSV with predictions for a CSV of rows. */
+  predictCsv(job: TrainingJob, csv: Uint8Array): Promise<Uint8Array>;
+  /** Lines of the prediction log since a moment (ms), oldest first. */
+  log(job: TrainingJob, since: number): AsyncIterable<string>;
+}

@@ -1,0 +1,262 @@
+/** The pure parts: what changed, what is suggested, what a form means, what moved a prediction. */
+import { describe, expect, test } from "vitest";
+import type { Profile } from "../../operator/api/profile.ts";
+import type { Resource } from "../../operator/cluster/cluster.ts";
+import { ChangeLog } from "./changes.ts";
+import { explained } from "./explain.ts";
+import { draftOf, type JobForm } from "./form.ts";
+import { histogramsOf } from "./histograms.ts";
+import { rowOf, stateOf } from "./rows.ts";
+import { suggestTargets } from "./suggest.ts";
+import { viewOf } from "./transcript.ts";
+
+const changed = (name: string) =>
+  ({ type: "Changed", resource: { metadata: { name } } as Resource }) as const;
+
+describe("the log of changes", () => {
+  async function taken(log: ChangeLog, after: string | undefined, count: number) {
+    const stop = new AbortController();
+    const got: { id: string; type: string }[] = [];
+    for await (const { id, change } of log.follow(after, stop.signal)) {
+      got.push({ id, type: change.type });
+      if (got.length === count) stop.abort();
+    }
+    return got;
+  }
+
+  test("gives a new reader everything, then what comes", async () => {
+    const log = new ChangeLog();
+    const reading = taken(log, undefined, 2);
+    log.push(changed("a"));
+    expect((await reading).map(({ type }) => type)).toEqual(["All", "Changed"]);
+  });
+
+  test("gives a reader that was cut off just what it missed", async () => {
+    const log = new ChangeLog();
+    log.push(changed("a"));
+    const [, first] = await (async () => {
+      const reading = taken(log, undefined, 2);
+      log.push(changed("b"));
+      return reading;
+    })();
+    log.push(changed("c"));
+    log.push({ type: "Gone", kind: "Dataset", key: "default/a" });
+    expect((await taken(log, first?.id, 2)).map(({ type }) => type)).toEqual(["Changed", "Gone"]);
+  });
+
+  test("gives everything again where too much was missed, or another process wrote the id", async () => {
+    const log = new ChangeLog();
+    log.push(changed("first"));
+    const [start] = await taken(log, undefined, 1);
+    for (let count = 0; count < 1500; count++) log.push(changed(`n${count}`));
+    expect((await taken(log, start?.id, 1))[0]?.type).toBe("All");
+    expect((await taken(new ChangeLog(), start?.id, 1))[0]?.type).toBe("All");
+    expect((await taken(log, "no id at all", 1))[0]?.type).toBe("All");
+  });
+});
+
+const column = (name: string, type: string, more: object = {}) => ({
+  name,
+  type,
+  missing: 0,
+  distinct: 100,
+  distinctExact: true,
+  top: [],
+  meanLength: 3,
+  ...more,
+});
+const profile = (columns: object[], rows = 1000) => ({ columns, rows }) as unknown as Profile;
+
+describe("suggestions", () => {
+  test("a column that is called as targets are comes first, else the last one", () => {
+    const churn = column("Churn", "Boolean", {
+      distinct: 2,
+      top: [
+        { value: "False", count: 730 },
+        { value: "True", count: 270 },
+      ],
+    });
+    const [first] = suggestTargets(profile([churn, column("age", "Integer"), column("zip", "Category")]));
+    expect(first).toMatchObject({ target: "Churn", task: "BinaryClassification", metric: "RocAuc" });
+    const [last] = suggestTargets(
+      profile([column("age", "Integer"), column("zip", "Category", { distinct: 5 })]),
+    );
+    expect(last).toMatchObject({ target: "zip", task: "MulticlassClassification", metric: "LogLoss" });
+  });
+
+  test("numbers are a regression, rare classes are told apart by average precision", () => {
+    expect(suggestTargets(profile([column("price", "Number")]))[0]).toMatchObject({
+      task: "Regression",
+      metric: "Rmse",
+    });
+    const fraud = column("fraud", "Boolean", {
+      distinct: 2,
+      top: [
+        { value: "False", count: 980 },
+        { value: "True", count: 20 },
+      ],
+    });
+    const [rare] = suggestTargets(profile([fraud]));
+    expect(rare?.metric).toBe("AveragePrecision");
+    expect(rare?.because).toMatch(/2\.0 %/);
+  });
+
+  test("what tells rows apart, is empty, constant or free text is not suggested", () => {
+    const columns = [
+      column("id", "Identifier"),
+      column("none", "Empty"),
+      column("same", "Category", { distinct: 1 }),
+      column("note", "Text"),
+    ];
+    expect(suggestTargets(profile(columns))).toEqual([]);
+  });
+});
+
+const FORM: JobForm = {
+  namespace: "default",
+  name: "churn",
+  dataset: "customers",
+  target: "Churn",
+  task: "BinaryClassification",
+  metric: "RocAuc",
+  method: "Auto",
+  split: "Random",
+  publish: "AsScored",
+  maxSteps: 30,
+  maxSeconds: 60,
+  maxTokens: 1000,
+  provider: "Offline",
+};
+
+describe("the form", () => {
+  test("is a manifest that the API takes", () => {
+    const { yaml, problems, resource } = draftOf(FORM, true);
+    expect(problems).toEqual([]);
+    expect(resource).toMatchObject({
+      kind: "TrainingJob",
+      spec: { target: "Churn", budget: { maxSeconds: 60 } },
+    });
+    expect(yaml).toMatch(/^kind: TrainingJob$/m);
+  });
+
+  test.each([
+    ["name", { name: "No Name" }, "metadata.name"],
+    ["metric", { task: "Regression" as const }, "spec.evaluation.metric"],
+    ["budget", { maxSteps: 0 }, "spec.budget.maxSteps"],
+    ["column", { split: "Time" as const }, "spec.evaluation.column"],
+    ["acceptance", { acceptance: "good" }, "spec.acceptance.score"],
+  ])("a wrong %s is named by its field", (_, change, field) => {
+    const { problems, resource } = draftOf({ ...FORM, ...change }, true);
+    expect(problems.map((problem) => problem.field)).toContain(field);
+    expect(resource).toBeUndefined();
+  });
+
+  test("text cannot become another part of the manifest", () => {
+    const { resource } = draftOf(
+      { ...FORM, target: "x\nllm: {provider: Gemini}", goal: "a: b\n---\nkind: Secret" },
+      true,
+    );
+    expect(resource).toMatchObject({
+      spec: { target: "x\nllm: {provider: Gemini}", llm: { provider: "Offline" } },
+    });
+  });
+});
+
+test("states are told by conditions", () => {
+  const ready = (status: "True" | "False" | "Unknown", reason: string) => ({
+    type: "Ready",
+    status,
+    reason,
+    message: "",
+    lastTransitionTime: "",
+  });
+  expect(stateOf([])).toBe("Waiting");
+  expect(stateOf([ready("Unknown", "Ask")])).toBe("Working");
+  expect(stateOf([ready("Unknown", "Suspended")])).toBe("Suspended");
+  expect(stateOf([ready("Unknown", "WaitingForUpload")])).toBe("Waiting");
+  expect(stateOf([ready("False", "X"), { ...ready("True", "X"), type: "Stalled" }])).toBe("Stalled");
+  expect(stateOf([ready("True", "TakenIn")])).toBe("Ready");
+});
+
+test("a job that is over without a model has failed; one that waits for somebody is stalled", () => {
+  const stalled = [
+    { type: "Stalled", status: "True", reason: "MissingKey", message: "no key", lastTransitionTime: "" },
+  ];
+  const job = (state: string) =>
+    ({
+      kind: "TrainingJob",
+      metadata: { name: "a", namespace: "b" },
+      spec: { target: "t", dataset: {}, llm: {}, budget: {} },
+      status: { state, conditions: stalled },
+    }) as unknown as Resource;
+  expect(rowOf(job("ERROR"))).toMatchObject({ state: "Failed", message: "no key" });
+  expect(rowOf(job("TRAINING"))).toMatchObject({ state: "Stalled" });
+});
+
+test("histograms count what is between the least and the greatest value, whatever the names are", async () => {
+  const table = profile([
+    column("__proto__", "Integer", { min: "0", max: "16" }),
+    column("word", "Category"),
+    column("same", "Number", { min: "1", max: "1" }),
+  ]);
+  const csv = `"__proto__",word,same\n${["0,a,1", "1,b,1", ",c,1", "16,d,1", "oops,e,1"].join("\n")}\n`;
+  const [numbers, ...others] = await histogramsOf(new TextEncoder().encode(csv), table);
+  expect(numbers?.counts).toHaveLength(16);
+  expect(numbers?.counts.reduce((sum, count) => sum + count, 0)).toBe(3);
+  expect(numbers?.counts[0]).toBe(1);
+  expect(numbers?.counts[15]).toBe(1);
+  expect(others).toEqual([null, null]);
+});
+
+test("what moved a prediction is what changes it when it is replaced by the usual value", async () => {
+  const manifest = {
+    task: "BinaryClassification",
+    classes: ["no", "yes"],
+    features: ["age", "plan", "id"].map((name) => ({
+      name,
+      type: { age: "Integer", plan: "Category", id: "Identifier" }[name],
+    })),
+  } as never;
+  const table = profile([
+    column("age", "Integer", { mean: 40.4 }),
+    column("plan", "Category", { top: [{ value: "basic", count: 9 }] }),
+    column("id", "Identifier"),
+  ]);
+  const { of, moved } = await explained(
+    manifest,
+    table,
+    { age: 90, plan: "basic", id: "x" },
+    async (rows) => ({
+      predictions: rows.map(() => "yes"),
+      probabilities: rows.map(({ age }) => ({ yes: Number(age) / 100, no: 1 - Number(age) / 100 })),
+      warnings: [],
+    }),
+  );
+  expect(of).toBe("yes");
+  expect(moved).toEqual([{ field: "age", usual: "40", by: expect.closeTo(0.5, 9) }]);
+});
+
+test("a reply's code is shown apart from its arguments, and what is long is cut", () => {
+  const view = viewOf({
+    sequence: 3,
+    at: "2026-01-01T00:00:00Z",
+    elapsedSeconds: 4,
+    type: "ReplyReceived",
+    step: 1,
+    model: "gemini",
+    parts: [
+      { text: "I think" },
+      {
+        functionCall: { name: "write_python_file", args: { path: "train.py", content: "x".repeat(70_000) } },
+      },
+    ],
+    finish: "Stop",
+    usage: { promptTokens: 1, outputTokens: 1, totalTokens: 2 },
+  });
+  expect(view).toMatchObject({
+    type: "Reply",
+    texts: ["I think"],
+    calls: [{ path: "train.py", arguments: '{"path":"train.py"}' }],
+  });
+  expect(view.type === "Reply" && view.calls[0]?.code).toMatch(/10000 characters cut …$/);
+});

@@ -1,0 +1,97 @@
+/** TrainingJobs: what they are, what they did, and what a user may change of them. */
+import { tracked } from "@trpc/server";
+import { z } from "zod";
+import { toYaml } from "../../../operator/api/yaml.ts";
+import { journalPrefix } from "../../../operator/evaluation/context.ts";
+import { ConsoleError } from "../errors.ts";
+import { draftOf, JobForm } from "../form.ts";
+import { rowOf } from "../rows.ts";
+import { type EntryView, readEntries, viewOf } from "../transcript.ts";
+import { LastEventId, PlaceInput, procedure, router, until } from "./trpc.ts";
+
+/** Without word of a change the journal is looked into all the same. */
+const LOOK_MS = 2000;
+
+export type JournalUpdate =
+  | { readonly type: "Entry"; readonly entry: EntryView }
+  /** Everything up to now was sent; `over`: nothing will follow. */
+  | { readonly type: "Current"; readonly over: boolean };
+
+export const jobs = router({
+  get: procedure.input(PlaceInput).query(async ({ ctx, input }) => {
+    const job = await ctx.gateway.get("TrainingJob", input);
+    const { uid: _, managedFields: __, ...metadata } = job.metadata;
+    return {
+      row: rowOf(job),
+      spec: job.spec,
+      status: job.status ?? {},
+      created: metadata.creationTimestamp ?? "",
+      manifest: toYaml({
+        apiVersion: job.apiVersion,
+        kind: job.kind,
+        metadata: { name: metadata.name, namespace: metadata.namespace },
+        spec: job.spec,
+      }),
+    };
+  }),
+
+  journal: procedure
+    .input(z.strictObject({ place: PlaceInput, lastEventId: LastEventId }))
+    .subscription(async function* ({ ctx, input, signal }) {
+      const { gateway, left } = ctx;
+      const stop = until(signal, left);
+      let after = lastNumber(input.lastEventId);
+      for (let first = true; !stop.aborted; first = false) {
+        // Read again each time: who may no longer read the job is told nothing more.
+        const job = await gateway.get("TrainingJob", input.place);
+        const entries = await readEntries(gateway.store, journalPrefix(job), after);
+        for (const entry of entries) {
+          after = entry.sequence;
+          yield tracked(String(after), { type: "Entry", entry: viewOf(entry) } as JournalUpdate);
+        }
+        const over = job.status?.state === "READY" || job.status?.state === "ERROR";
+        if (first || entries.length > 0 || over) {
+          yield tracked(String(after), { type: "Current", over } as JournalUpdate);
+        }
+        if (over) return;
+        await pause(LOOK_MS, stop);
+      }
+    }),
+
+  draft: procedure.input(JobForm).query(({ ctx, input }) => {
+    const { yaml, problems } = draftOf(input, ctx.gateway.about.mode === "Embedded");
+    return { yaml, problems };
+  }),
+
+  create: procedure.input(JobForm).mutation(async ({ ctx, input }) => {
+    const { resource, problems } = draftOf(input, ctx.gateway.about.mode === "Embedded");
+    if (resource?.kind !== "TrainingJob") {
+      throw new ConsoleError("Invalid", problems[0]?.message ?? "this is no TrainingJob", { problems });
+    }
+    return rowOf(await ctx.gateway.create(resource));
+  }),
+
+  suspend: procedure
+    .input(z.strictObject({ place: PlaceInput, suspend: z.boolean() }))
+    .mutation(({ ctx, input }) => ctx.gateway.setSuspended(input.place, input.suspend)),
+
+  remove: procedure.input(PlaceInput).mutation(({ ctx, input }) => ctx.gateway.remove("TrainingJob", input)),
+});
+
+/** `-1`: from the beginning. */
+function lastNumber(id: string | null | undefined): number {
+  const number = Number(id ?? "-1");
+  return Number.isInteger(number) && number >= -1 && number < 1_000_000 ? number : -1;
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    signal.addEventListener("abort", end, { once: true });
+  });
+}

@@ -1,0 +1,82 @@
+/** A table of resources: filtered by what is typed, a page at a time, so that thousands are as quick as ten. */
+import { Group, Pagination, ScrollArea, Stack, Table, Text, TextInput } from "@mantine/core";
+import { type ReactNode, useMemo, useState } from "react";
+import type { Row } from "../../../server/rows.ts";
+import { count } from "./format.ts";
+
+export type Column<R> = { readonly title: string; readonly cell: (row: R) => ReactNode };
+
+const PAGE = 50;
+
+export function ResourceList<R extends Row>({
+  rows,
+  columns,
+  label,
+}: {
+  rows: readonly R[];
+  columns: readonly Column<R>[];
+  label: string;
+}) {
+  const [typed, setTyped] = useState("");
+  const [page, setPage] = useState(1);
+  const found = useMemo(() => {
+    const words = typed.trim().toLowerCase();
+    return words === ""
+      ? rows
+      : rows.filter(({ key, state, message }) => `${key} ${state} ${message}`.toLowerCase().includes(words));
+  }, [rows, typed]);
+  const pages = Math.max(1, Math.ceil(found.length / PAGE));
+  const current = Math.min(page, pages);
+  return (
+    <Stack gap="sm">
+      <TextInput
+        label={`Find among ${count(rows.length)} ${label}`}
+        placeholder="name, state or words of its message"
+        value={typed}
+        onChange={(event) => {
+          setTyped(event.currentTarget.value);
+          setPage(1);
+        }}
+        maw={420}
+      />
+      <ScrollArea type="auto" viewportProps={{ tabIndex: 0, "aria-label": label, role: "region" }}>
+        <Table striped highlightOnHover verticalSpacing="sm" miw={520}>
+          <Table.Thead>
+            <Table.Tr>
+              {columns.map(({ title }) => (
+                <Table.Th key={title} scope="col">
+                  {title}
+                </Table.Th>
+              ))}
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {found.slice((current - 1) * PAGE, current * PAGE).map((row) => (
+              <Table.Tr key={row.key}>
+                {columns.map(({ title, cell }) => (
+                  <Table.Td key={title}>{cell(row)}</Table.Td>
+                ))}
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </ScrollArea>
+      {found.length === 0 && (
+        <Text c="dimmed" role="status">
+          None of them fits “{typed}”.
+        </Text>
+      )}
+      {pages > 1 && (
+        <Group>
+          <Pagination
+            total={pages}
+            value={current}
+            onChange={setPage}
+            getControlProps={(control) => ({ "aria-label": `${control} page` })}
+            getItemProps={(number) => ({ "aria-label": `page ${number}` })}
+          />
+        </Group>
+      )}
+    </Stack>
+  );
+}
