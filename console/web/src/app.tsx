@@ -98,16 +98,22 @@ export function App() {
               <Route path="/sign-in" component={Dashboard} />
               <Route path="/datasets" component={Datasets} />
               <Route path="/datasets/:namespace/:name">
-                {(place) => <DatasetPage key={`${place.namespace}/${place.name}`} {...place} />}
+                {({ namespace, name }) => (
+                  <DatasetPage key={`${namespace}/${name}`} namespace={namespace} name={name} />
+                )}
               </Route>
               <Route path="/train" component={Train} />
               <Route path="/jobs" component={Jobs} />
               <Route path="/jobs/:namespace/:name">
-                {(place) => <JobPage key={`${place.namespace}/${place.name}`} {...place} />}
+                {({ namespace, name }) => (
+                  <JobPage key={`${namespace}/${name}`} namespace={namespace} name={name} />
+                )}
               </Route>
               <Route path="/models" component={Models} />
               <Route path="/models/:namespace/:name">
-                {(place) => <ModelPage key={`${place.namespace}/${place.name}`} {...place} />}
+                {({ namespace, name }) => (
+                  <ModelPage key={`${namespace}/${name}`} namespace={namespace} name={name} />
+                )}
               </Route>
               <Route>
                 <Empty title="There is no such page">

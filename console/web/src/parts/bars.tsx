@@ -1,7 +1,8 @@
 /** A histogram as small as a table's cell. What it shows is in its label too. */
 export function Bars({ counts, label }: { counts: readonly number[]; label: string }) {
   const most = Math.max(1, ...counts);
-  const width = 100 / Math.max(1, counts.length);
+  // A few values are a few bars, not walls.
+  const width = 100 / Math.max(8, counts.length);
   return (
     <svg className="bars" viewBox="0 0 100 48" preserveAspectRatio="none" role="img" aria-label={label}>
       {counts.map((count, index) => {

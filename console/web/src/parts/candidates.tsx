@@ -76,7 +76,7 @@ export default function Candidates({ candidates }: { candidates: readonly Dated[
               <Tooltip
                 contentStyle={{ background: "var(--mantine-color-body)", borderColor: LINE, color: INK }}
               />
-              <Legend />
+              <Legend formatter={(name) => <span style={{ color: INK }}>{name}</span>} />
               <Scatter
                 name="baselines"
                 data={baselines}
