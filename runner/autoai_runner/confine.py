@@ -8,6 +8,7 @@ import os
 import resource
 import struct
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
@@ -18,6 +19,8 @@ _PR_SET_NO_NEW_PRIVS = 38
 _SECCOMP_MODE_FILTER = 2
 _SIGKILL = 9
 OPEN_FILES = 4_096
+# Of one user: every server of a model on a node counts.
+SERVER_THREADS = 1_024
 
 _EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
 # Every flag of clone(2) that makes a namespace.
@@ -82,6 +85,14 @@ _REFUSED_ON_SUPERVISOR: dict[str, tuple[int, int, int]] = {
     "setpriority": (141, 140, 1),
     "ioprio_set": (251, 30, 1),
 }
+# What makes another process of this one, or another program. Threads are made by clone with CLONE_THREAD.
+_PROCESSES: dict[str, tuple[int | None, int | None]] = {
+    "fork": (57, None),
+    "vfork": (58, None),
+    "execve": (59, 221),
+    "execveat": (322, 281),
+}
+_CLONE_THREAD = 0x10000
 _CLONE = (56, 220)
 _CLONE3 = (435, 435)
 _SOCKET = (41, 198)
@@ -123,8 +134,11 @@ def become(user: int) -> None:
     os.setresuid(user, user, user)
 
 
-def syscall_filter() -> bytes | None:
-    """A seccomp program (classic BPF), or nothing on a machine whose system calls are not known here."""
+def syscall_filter(families: Sequence[int] = _ADDRESS_FAMILIES, processes: bool = True) -> bytes | None:
+    """A seccomp program (classic BPF), or nothing on a machine whose system calls are not known here.
+
+    `families`: of sockets that may be made. `processes`: whether processes may be made, and programs started.
+    """
     machines = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
     if not sys.platform.startswith("linux") or os.uname().machine not in machines:
         return None
@@ -145,6 +159,17 @@ def syscall_filter() -> bytes | None:
         number = numbers[column]
         if number is not None:
             program += [(equal, 0, 1, number), (give, 0, 0, error | _EPERM)]
+    for number in [] if processes else [numbers[column] for numbers in _PROCESSES.values()]:
+        if number is not None:
+            program += [(equal, 0, 1, number), (give, 0, 0, error | _EPERM)]
+    if not processes:
+        program += [
+            (equal, 0, 4, _CLONE[column]),
+            (load, 0, 0, 16),
+            (any_bit, 1, 0, _CLONE_THREAD),
+            (give, 0, 0, error | _EPERM),
+            (load, 0, 0, 0),
+        ]
     # Its flags are behind a pointer, which a filter cannot follow: libc falls back to clone.
     program += [(equal, 0, 1, _CLONE3[column]), (give, 0, 0, error | _ENOSYS)]
     for *rule, index in _REFUSED_ON_SUPERVISOR.values():
@@ -161,11 +186,11 @@ def syscall_filter() -> bytes | None:
         (any_bit, 0, 1, _CLONE_NAMESPACES),
         (give, 0, 0, error | _EPERM),
         (load, 0, 0, 0),
-        (equal, 0, 2 + len(_ADDRESS_FAMILIES), _SOCKET[column]),
+        (equal, 0, 2 + len(families), _SOCKET[column]),
         (load, 0, 0, 16),
     ]
-    for place, family in enumerate(_ADDRESS_FAMILIES):
-        program.append((equal, len(_ADDRESS_FAMILIES) - place, 0, family))
+    for place, family in enumerate(families):
+        program.append((equal, len(families) - place, 0, family))
     program += [(give, 0, 0, error | _EAFNOSUPPORT), (give, 0, 0, allow)]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
@@ -180,6 +205,26 @@ def filter_syscalls(program: bytes) -> None:
     header = Header(len(program) // 8, ctypes.addressof(buffer))
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(header))
+
+
+def confine_server(memory_bytes: int) -> None:
+    """For a worker beside others in one pod, whose network it shares: no socket, no process, so much memory.
+
+    To be called before anything of a model is loaded, with one thread; it holds for all that come.
+    """
+    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_NOFILE, OPEN_FILES)
+    if not sys.platform.startswith("linux"):
+        return
+    # What a process could write to: who leaks is told, by a MemoryError, before the kernel ends it.
+    _lower(resource.RLIMIT_DATA, memory_bytes)
+    _lower(resource.RLIMIT_NPROC, SERVER_THREADS)
+    program = syscall_filter(families=(), processes=False)
+    if program is None:
+        raise OSError(
+            "this machine's system calls are not known: nothing would keep the model from the network"
+        )
+    filter_syscalls(program)
 
 
 def limit(memory_bytes: int, disk_bytes: int, processes: int, cpus: float) -> None:

@@ -19,26 +19,38 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from .. import confine
 from ..predict import MainResolver, prepare_path
 
 MESSAGE_CHARACTERS = 500
 CONNECT_SECONDS = 30.0
+OUT_OF_MEMORY = 71
 
 
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description="Serves a model package over a Unix socket.")
-    parser.add_argument("--socket", required=True)
+    way = parser.add_mutually_exclusive_group(required=True)
+    way.add_argument("--socket", help="Unix socket of the server")
+    way.add_argument("--connection", type=int, help="open connection to the server, of keeper.py")
+    parser.add_argument("--ready", type=int, help="descriptor that is written to once the model is loaded")
+    parser.add_argument("--memory", type=int, help="bytes; with it, no socket or process can be made either")
     parser.add_argument("--package", type=Path, default=Path())
     parser.add_argument("--engine", choices=("Auto", "Compiled", "DataFrame"), default="Auto")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
-    stream = connect(options.socket)
+    if options.connection is None:
+        stream = connect(options.socket)
+    else:
+        stream = socket.socket(fileno=options.connection)
+    # Before numpy: it makes threads, and all of them are to be confined.
+    if options.memory is not None:
+        confine.confine_server(options.memory)
 
     from .wire import Connection
 
     connection = Connection(stream)
-    serve(connection, options.package.resolve(), options.engine)
+    serve(connection, options.package.resolve(), options.engine, options.ready)
 
 
 def connect(path: str) -> socket.socket:
@@ -56,7 +68,7 @@ def connect(path: str) -> socket.socket:
             time.sleep(0.1)
 
 
-def serve(connection: Any, package: Path, choice: str) -> None:
+def serve(connection: Any, package: Path, choice: str, ready: int | None = None) -> None:
     """Loads, tells, answers. Returns when the server has gone."""
     from .engines import DataFrameEngine
     from .rows import Rows, Schema
@@ -77,6 +89,8 @@ def serve(connection: Any, package: Path, choice: str) -> None:
         connection.send({"kind": "failed", "message": describe(error)})
         sys.exit(1)
     connection.send({"kind": "ready", "engine": engine.name, "refused": refused})
+    if ready is not None:
+        os.write(ready, b"1")
     while True:
         received = connection.receive()
         if received is None:
@@ -86,6 +100,9 @@ def serve(connection: Any, package: Path, choice: str) -> None:
             answer = {"kind": "predictions", "probabilities": prediction.probabilities is not None}
         except Exception as error:
             connection.send({"kind": "error", "message": describe(error)})
+            if isinstance(error, MemoryError):
+                # What it holds it keeps, and nobody knows what else is broken: the next one starts afresh.
+                os._exit(OUT_OF_MEMORY)
             continue
         connection.send(answer, prediction.flat())
 
