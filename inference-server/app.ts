@@ -38,6 +38,12 @@ export const app: FastifyPluginAsync<Served> = async (fastify, served) => {
   fastify.addHook("onSend", async (request, reply) => {
     reply.header("x-request-id", request.id);
   });
+  fastify.addHook("onRequest", async (request, reply) => {
+    if (request.method !== "POST") return;
+    served.metrics.inFlight(1);
+    // Whether it was answered, or its client went.
+    reply.raw.once("close", () => served.metrics.inFlight(-1));
+  });
   fastify.addHook("onResponse", async (request, reply) => {
     const route = request.routeOptions.url ?? "other";
     served.metrics.request(route, reply.statusCode, reply.elapsedTime / 1000);

@@ -11,6 +11,8 @@ export type Metrics = RuntimeObserver &
     /** Where the lag of shipping is asked for, when metrics are read. */
     shipLag(seconds: () => number): void;
     request(route: string, status: number, seconds: number): void;
+    /** Requests for predictions that began (1) or ended (-1). */
+    inFlight(change: 1 | -1): void;
     rows(count: number, warnings: number): void;
   };
 
@@ -25,6 +27,11 @@ export function metrics(model: { readonly name: string; readonly digest: string 
     help: "Time from a request's arrival to its reply.",
     labelNames: ["route", "status"],
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers,
+  });
+  const inFlight = new Gauge({
+    name: "autoai_inference_in_flight_requests",
+    help: "Requests for predictions that are not answered yet.",
     registers,
   });
   const rows = new Counter({
@@ -135,6 +142,7 @@ export function metrics(model: { readonly name: string; readonly digest: string 
     dropped: (count, reason) => logDropped.inc({ reason }, count),
     lag: (count) => logLag.set(count),
     request: (route, status, seconds) => requests.observe({ route, status: String(status) }, seconds),
+    inFlight: (change) => inFlight.inc(change),
     rows(count, warned) {
       rows.inc(count);
       if (warned > 0) warnings.inc(warned);

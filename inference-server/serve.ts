@@ -1,5 +1,6 @@
 /** Puts a server together: the package is checked, the worker is started and put to the test, and only then is listened. */
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from "fastify";
 import { app } from "./app.ts";
 import { type LogLimits, type LogMode, PredictionLog } from "./log/prediction-log.ts";
@@ -54,12 +55,21 @@ export type ServeOptions = {
 export type ModelServer = {
   readonly fastify: FastifyInstance;
   readonly runtime: ModelRuntime;
+  /**
+   * Goes on answering, and asks every client to connect anew for its next request, until nobody is connected any more: for a
+   * server whose Service is about to know of its end.
+   */
+  drain(): Promise<void>;
   /** Answers what is in flight, then ends server and worker. */
   close(): Promise<void>;
 };
 
 /** From the beginning of the end, until what is not sent of the log is left: within the time that a pod is given. */
 const END_MILLISECONDS = 25_000;
+/** Until every node has heard that a pod is no endpoint of its Service any more. */
+const LINGER_MILLISECONDS = 5_000;
+/** Clients that keep a connection and send nothing are not waited for any longer. */
+const DRAIN_MILLISECONDS = 15_000;
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
 /** @throws ModelRefusedError where the package is not what it should be, or its model does not answer as when it was published */
@@ -82,6 +92,10 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
       return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
     },
     return503OnClosing: true,
+  });
+  let isDraining = false;
+  fastify.addHook("onSend", async (_, reply) => {
+    if (isDraining) reply.header("connection", "close");
   });
   const runtime = new PythonWorker({
     schema,
@@ -141,6 +155,15 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
   return {
     fastify,
     runtime,
+    async drain() {
+      isDraining = true;
+      const start = performance.now();
+      const passed = () => performance.now() - start;
+      while (passed() < DRAIN_MILLISECONDS) {
+        if (passed() >= LINGER_MILLISECONDS && (await connectionsOf(fastify)) === 0) return;
+        await sleep(100);
+      }
+    },
     async close() {
       const start = performance.now();
       // The listener first: what it has taken is answered while the worker is still there.
@@ -150,4 +173,8 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
       await shipper?.finish(Math.max(1000, END_MILLISECONDS - (performance.now() - start)));
     },
   };
+}
+
+function connectionsOf({ server }: FastifyInstance): Promise<number> {
+  return new Promise((resolve) => server.getConnections((error, count) => resolve(error ? 0 : count)));
 }

@@ -3,7 +3,8 @@
  * The server as a program: options, listening, and an end that answers what is in flight.
  *
  *     server.js --package DIR --digest SHA256 --socket PATH [--port 8080] [--host 0.0.0.0]
- *               [--python FILE --runner DIR [--engine Auto]]
+ *               [--python FILE --runner DIR [--engine Auto]] [--runtime Auto]
+ *               [--max-body-bytes N] [--max-rows N] [--timeout-seconds N]
  *               [--log-folder DIR --log-mode Background [--log-sample 0.1] [--log-bytes 536870912]
  *                [--log-ship FILE [--log-segment-seconds 60]]]
  *
@@ -11,15 +12,19 @@
  * the socket, as the one in a container beside it does. --log-ship names the file with the leave to send the log to the store
  * (operator/api/prediction-log.ts, LogGrant); objects are named by the host's name, which is the pod's.
  */
+import { writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import closeWithGrace from "close-with-grace";
 import { ModelRefusedError } from "./errors.ts";
 import { LOG_MODES } from "./log/prediction-log.ts";
 import { pythonLauncher } from "./python.ts";
-import { type ServeOptions, serveModel } from "./serve.ts";
+import { DEFAULT_LIMITS, type ServeLimits, type ServeOptions, serveModel } from "./serve.ts";
 
-const DRAIN_MILLISECONDS = 30_000;
+/** For all of the end: requests that still come, requests in flight, what is left of the log. */
+const END_MILLISECONDS = 45_000;
+/** Where Kubernetes looks for why a container ended. */
+const TERMINATION_LOG = "/dev/termination-log";
 
 const { values: options } = parseArgs({
   options: {
@@ -31,6 +36,10 @@ const { values: options } = parseArgs({
     python: { type: "string" },
     runner: { type: "string" },
     engine: { type: "string", default: "Auto" },
+    runtime: { type: "string" },
+    "max-body-bytes": { type: "string" },
+    "max-rows": { type: "string" },
+    "timeout-seconds": { type: "string" },
     "log-folder": { type: "string" },
     "log-mode": { type: "string", default: "Background" },
     "log-sample": { type: "string", default: "0.1" },
@@ -64,6 +73,19 @@ function predictionLog(folder: string): NonNullable<ServeOptions["log"]> {
   };
 }
 
+function limits(): Partial<ServeLimits> {
+  const { "max-body-bytes": body, "max-rows": rows, "timeout-seconds": seconds } = options;
+  const requestRows = rows === undefined ? undefined : numberOf("max-rows", rows, 1, 1e6);
+  const patience = seconds === undefined ? undefined : numberOf("timeout-seconds", seconds, 1, 3600) * 1000;
+  return {
+    ...(body === undefined ? {} : { bodyBytes: numberOf("max-body-bytes", body, 1, 2 ** 30) }),
+    ...(requestRows === undefined
+      ? {}
+      : { requestRows, waitingRows: Math.max(DEFAULT_LIMITS.waitingRows, 2 * requestRows) }),
+    ...(patience === undefined ? {} : { waitMilliseconds: patience, batchMilliseconds: patience }),
+  };
+}
+
 function numberOf(name: string, text: string, least: number, most: number): number {
   const value = Number(text);
   if (text.trim() !== "" && value >= least && value <= most) return value;
@@ -72,7 +94,8 @@ function numberOf(name: string, text: string, least: number, most: number): numb
 
 try {
   const directory = needed("package");
-  const engine = options.engine === "DataFrame" || options.engine === "Compiled" ? options.engine : "Auto";
+  const asked = options.runtime ?? options.engine;
+  const engine = asked === "DataFrame" || asked === "Compiled" ? asked : "Auto";
   const server = await serveModel({
     directory,
     digest: needed("digest"),
@@ -82,16 +105,31 @@ try {
       : {
           launch: pythonLauncher({ python: options.python, runnerDir: needed("runner"), directory, engine }),
         }),
+    limits: limits(),
     logger: { level: "info" },
     ...(options["log-folder"] === undefined ? {} : { log: predictionLog(options["log-folder"]) }),
   });
-  closeWithGrace({ delay: DRAIN_MILLISECONDS, logger: false }, async ({ err }) => {
+  closeWithGrace({ delay: END_MILLISECONDS, logger: false }, async ({ err }) => {
     if (err) server.fastify.log.error({ err }, "ending after an error");
+    else await server.drain();
     await server.close();
   });
   await server.fastify.listen({ host: options.host, port: Number(options.port) });
 } catch (error) {
-  // One line for whoever looks at the container's log: kubelet keeps the last of them.
-  process.stderr.write(`${JSON.stringify({ level: 60, msg: (error as Error).message })}\n`);
-  process.exit(error instanceof ModelRefusedError ? 2 : 1);
+  const { message } = error as Error;
+  const isRefused = error instanceof ModelRefusedError;
+  process.stderr.write(`${JSON.stringify({ level: 60, msg: message })}\n`);
+  leave(isRefused ? "ModelRefused" : "ServerFailed", message);
+  process.exit(isRefused ? 2 : 1);
+}
+
+/** Leaves why it ended where the operator finds it, in a container; elsewhere there is no such file, and none is made. */
+function leave(reason: string, message: string): void {
+  try {
+    writeFileSync(TERMINATION_LOG, JSON.stringify({ reason, message: message.slice(0, 2000) }), {
+      flag: "r+",
+    });
+  } catch {
+    // The log has it too.
+  }
 }

@@ -54,6 +54,7 @@ const Environment = z.object({
   AUTOAI_STORE_SECRET_KEY: text,
   AUTOAI_RUNNER_IMAGE: text,
   AUTOAI_RUNNER_PULL_POLICY: z.enum(["IfNotPresent", "Always", "Never"]).default("IfNotPresent"),
+  AUTOAI_INFERENCE_SERVER_IMAGE: z.string().default(""),
   AUTOAI_ENVIRONMENTS_CLAIM: z.string().max(253).default(""),
   AUTOAI_POD_NODE_SELECTOR: json(z.record(z.string(), z.string())),
   AUTOAI_POD_TOLERATIONS: json(z.array(z.record(z.string(), z.unknown()))),
@@ -125,6 +126,7 @@ export function readConfiguration(env: Readonly<Record<string, string | undefine
       port: at.AUTOAI_STORE_PORT,
     },
     runner: { image: at.AUTOAI_RUNNER_IMAGE, pullPolicy: at.AUTOAI_RUNNER_PULL_POLICY },
+    inferenceServer: { image: at.AUTOAI_INFERENCE_SERVER_IMAGE || undefined },
     environmentsClaim: at.AUTOAI_ENVIRONMENTS_CLAIM || undefined,
     pods: {
       nodeSelector: at.AUTOAI_POD_NODE_SELECTOR,

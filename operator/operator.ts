@@ -8,6 +8,7 @@ import type { TrainingJob } from "./api/trainingjob.ts";
 import type { KindName, Resource } from "./cluster/cluster.ts";
 import { mayGet, type Subject } from "./cluster/kubernetes/access.ts";
 import { ApiError, type ApiServer } from "./cluster/kubernetes/api-server.ts";
+import { KubernetesChildren } from "./cluster/kubernetes/children.ts";
 import { type Change, KubernetesCluster } from "./cluster/kubernetes/cluster.ts";
 import { KubernetesPods } from "./cluster/kubernetes/pods.ts";
 import { PUBLIC_INDEX, toolPolicies } from "./cluster/kubernetes/tool-policies.ts";
@@ -27,13 +28,17 @@ import type { Logger } from "./observability/log.ts";
 import type { JobCounts, Metrics } from "./observability/metrics.ts";
 import { reconcileDataset } from "./reconcilers/dataset.ts";
 import { datasetsOf } from "./reconcilers/dataset-source.ts";
-import { reconcileModelDeployment } from "./reconcilers/modeldeployment.ts";
+import { type ModelDeploymentReconciler, reconcileModelDeployment } from "./reconcilers/modeldeployment.ts";
 import { recipesOf } from "./reconcilers/recipe-source.ts";
+import { deployModel } from "./reconcilers/trainingjob/deploy.ts";
 import { reconcileTrainingJob } from "./reconcilers/trainingjob/reconcile.ts";
 import { writeReport } from "./reconcilers/trainingjob/report.ts";
+import { environmentTarKey } from "./sandbox/pods/errand.ts";
 import { PodExecutor } from "./sandbox/pods/pod-executor.ts";
 import type { OwnerReference } from "./sandbox/pods/pods.ts";
 import { RUNNER_PATH } from "./sandbox/pods/settings.ts";
+import { engineOf } from "./serving/engine-of.ts";
+import { logGrant } from "./serving/log-grant.ts";
 import { segmentFrames } from "./serving/segments.ts";
 import { bringSource } from "./sources/bring.ts";
 import { S3Store } from "./storage/minio.ts";
@@ -62,6 +67,7 @@ export class ClusterOperator {
   readonly #store: S3Store;
   readonly #cluster: KubernetesCluster;
   readonly #pods: KubernetesPods;
+  readonly #children: KubernetesChildren;
   readonly #claims = new Map<string, { readonly at: number; readonly name: Promise<string | undefined> }>();
   readonly #stopped = new AbortController();
   #executor: PodExecutor | undefined;
@@ -103,15 +109,21 @@ export class ClusterOperator {
       },
       onRestart,
     });
+    this.#children = new KubernetesChildren({
+      api,
+      namespaces,
+      onChange: (key) => this.#controllers?.ModelDeployment.queue.add(key),
+      onRestart,
+    });
   }
 
   /** Keeps the caches from now on; resolves once they are full. */
   async watch(): Promise<void> {
-    await Promise.all([this.#cluster.start(), this.#pods.start()]);
+    await Promise.all([this.#cluster.start(), this.#pods.start(), this.#children.start()]);
   }
 
   get synced(): boolean {
-    return this.#cluster.synced && this.#pods.synced;
+    return this.#cluster.synced && this.#pods.synced && this.#children.synced;
   }
 
   get silentSeconds(): number {
@@ -235,15 +247,47 @@ export class ClusterOperator {
       writeReport,
       artifacts,
       expires: true,
+      deploy: (job: TrainingJob) => deployModel({ cluster, children: this.#children }, job),
       onEntry: (job: TrainingJob, entry: JournalEntry, seconds: number) => this.#written(job, entry, seconds),
     };
     const datasets = { cluster, store, executor, clock, bring, artifacts };
+    const deployments = { cluster, clock, ...this.#serving() };
     return {
       TrainingJob: this.#controller("TrainingJob", (key, aside) => reconcileTrainingJob(jobs, key, aside)),
       Dataset: this.#controller("Dataset", (key) => reconcileDataset(datasets, key)),
       ModelDeployment: this.#controller("ModelDeployment", (key) =>
-        reconcileModelDeployment({ cluster, clock }, key),
+        reconcileModelDeployment(deployments, key),
       ),
+    };
+  }
+
+  /** What it takes to serve models; nothing where no image of the server is known. */
+  #serving(): Pick<ModelDeploymentReconciler, "serving"> {
+    const { runner, inferenceServer, pods, store, artifacts } = this.#options.configuration;
+    if (inferenceServer.image === undefined) return {};
+    return {
+      serving: {
+        cluster: this.#cluster,
+        children: this.#children,
+        store: this.#store,
+        artifacts,
+        settings: {
+          frontImage: inferenceServer.image,
+          runnerImage: runner.image,
+          pullPolicy: runner.pullPolicy,
+          runnerPath: RUNNER_PATH,
+          nodeSelector: pods.nodeSelector,
+          tolerations: pods.tolerations,
+          imagePullSecrets: pods.imagePullSecrets,
+          store: store.selector,
+          storePort: store.port,
+        },
+        environmentsClaim: (namespace) => this.#claimIn(namespace),
+        environmentKey: environmentTarKey,
+        shipping: async (namespace, name, now) =>
+          JSON.stringify(await logGrant(this.#store, { namespace, name }, now)),
+        engineOf,
+      },
     };
   }
 

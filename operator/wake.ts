@@ -34,10 +34,19 @@ export function wokenBy(
   const open = (): readonly ResourceByKind["TrainingJob"][] =>
     lister.list("TrainingJob").filter(({ status }) => (status?.state ?? "TRAINING") === "TRAINING");
   if (kind === "Dataset") return keysOf(open().filter(({ spec }) => spec.dataset.datasetRef?.name === name));
+  // A job that deploys makes it anew.
+  if (kind === "ModelDeployment") return current ? [] : [{ kind: "TrainingJob", key }];
   if (kind !== "TrainingJob") return [];
+  const isRetrained = [current, previous].some(
+    (job) => job?.kind === "TrainingJob" && job.spec.recipeFrom !== undefined,
+  );
   return [
     ...keysOf(open().filter(({ spec }) => spec.recipeFrom === name)),
-    ...keysOf(lister.list("ModelDeployment").filter(({ spec }) => spec.modelRef.trainingJob === name)),
+    ...keysOf(
+      lister
+        .list("ModelDeployment")
+        .filter(({ spec }) => spec.modelRef.trainingJob === name || (isRetrained && spec.followLatest)),
+    ),
   ];
 }
 

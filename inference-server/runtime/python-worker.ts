@@ -173,8 +173,14 @@ export class PythonWorker implements ModelRuntime {
 
   /** A worker has connected: tells it the schema, waits until it has loaded, and puts it to the test. */
   async #greet(connection: WorkerConnection): Promise<void> {
-    const { schema, reference, observer } = this.#options;
+    const { schema, reference, observer, limits } = this.#options;
     this.#connection = connection;
+    // Whoever started it: one that hangs while it loads is given up.
+    const loading = setTimeout(
+      () => connection.destroy(`the worker was not ready within ${limits.loadMilliseconds} ms`),
+      limits.loadMilliseconds,
+    );
+    void connection.closed.then(() => clearTimeout(loading));
     void connection.closed.then((why) => {
       if (this.#connection === connection) this.#connection = undefined;
       if (this.#ready) this.#fail(why);
@@ -205,6 +211,7 @@ export class PythonWorker implements ModelRuntime {
       return;
     }
     clearTimeout(this.#loading);
+    clearTimeout(loading);
     this.#ready = true;
     this.#failures = 0;
     observer.workerReady(this.#engine, this.#refused);

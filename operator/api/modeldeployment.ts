@@ -106,6 +106,11 @@ export const ModelDeploymentStatus = z.strictObject({
   conditions: Conditions.optional().describe("Ready, Reconciling and Stalled."),
   url: z.string().max(2048).optional().describe("Where the model answers, inside the cluster."),
   replicas: z.int().min(0).max(1000).optional().describe("Servers that are ready."),
+  trainingJob: z
+    .string()
+    .max(63)
+    .optional()
+    .describe("Whose model is served: with followLatest, perhaps one that was retrained from modelRef's."),
   modelDigest: z.string().max(80).optional().describe("SHA-256 of the model.json that is served."),
   runtime: z.enum(["Compiled", "Onnx", "DataFrame"]).optional().describe("What computes predictions."),
   lastFailure: z.string().max(1024).optional().describe("Why the last roll-out did not succeed."),

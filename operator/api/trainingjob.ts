@@ -140,7 +140,7 @@ const specShape = {
     })
     .optional()
     .describe(
-      "Serve the model once it is READY, by a ModelDeployment of the job's name. Absent: train only. Mutable.",
+      "Serve the model once it is READY, by a ModelDeployment of the job's name, which is deleted with the job. Absent: train only. Mutable.",
     ),
   suspend: z
     .boolean()
@@ -151,7 +151,9 @@ const specShape = {
     .min(0)
     .max(31_536_000)
     .optional()
-    .describe("Seconds after which a finished job is deleted; never where absent. Mutable."),
+    .describe(
+      "Seconds after which a finished job is deleted; never where absent, nor while deploy is given. Mutable.",
+    ),
 };
 
 export const TrainingJobSpec = withRules(

@@ -17,6 +17,8 @@ export interface Cluster {
    * @param key `namespace/name`
    */
   get<K extends KindName>(kind: K, key: string): Promise<ResourceByKind[K] | undefined>;
+  /** All of a kind, in all namespaces that are looked after. */
+  list<K extends KindName>(kind: K): ResourceByKind[K][];
   /** Replaces the status, if it differs. Throws ConflictError where the resource changed since it was read. */
   updateStatus<K extends KindName>(
     resource: ResourceByKind[K],

@@ -98,6 +98,16 @@ export const CASES: readonly Case[] = [
     as: `autoai-runner@${digest}`,
   },
   {
+    set: { "image.inferenceServer.repository": "mirror/inference-server" },
+    seen: variable("AUTOAI_INFERENCE_SERVER_IMAGE"),
+    as: "mirror/inference-server:0.1.0",
+  },
+  {
+    set: { "image.inferenceServer.digest": digest },
+    seen: variable("AUTOAI_INFERENCE_SERVER_IMAGE"),
+    as: `autoai-inference-server@${digest}`,
+  },
+  {
     set: { "operator.replicas": 1 },
     seen: (all) => [deployment(all).spec.replicas, kinds("PodDisruptionBudget")(all)],
     as: [1, 0],

@@ -23,6 +23,7 @@ test("the operator accepts the environment that it gets by default", () => {
     identity: "from-fieldref",
     store: { endpoint: "http://autoai-minio.platform.svc:9000", port: 9000, accessKey: "from-secretkeyref" },
     runner: { image: "autoai-runner:0.1.0", pullPolicy: "IfNotPresent" },
+    inferenceServer: { image: "autoai-inference-server:0.1.0" },
     environmentsClaim: undefined,
     httpPort: 8080,
     artifacts: "Retain",

@@ -29,7 +29,7 @@ test("no right of anyone holds a wildcard", () => {
   }
 });
 
-test("in namespaces with jobs: AutoAI's kinds, tool pods and their fence, events, and what a manifest names", () => {
+test("in namespaces with jobs: AutoAI's kinds, tool pods, what serves models, events, and what a manifest names", () => {
   expect(rights(operatorRole(everywhere))).toEqual(
     [
       ...["get", "list", "watch", "patch"].flatMap((verb) =>
@@ -37,13 +37,18 @@ test("in namespaces with jobs: AutoAI's kinds, tool pods and their fence, events
       ),
       ...["datasets", "trainingjobs", "modeldeployments"].map((kind) => `patch ${kind}/status`),
       "delete trainingjobs",
-      "update datasets/finalizers",
-      "update trainingjobs/finalizers",
+      "create modeldeployments",
+      "delete modeldeployments",
+      ...["datasets", "trainingjobs", "modeldeployments"].map((kind) => `update ${kind}/finalizers`),
       ...["get", "list", "watch", "create", "delete"].map((verb) => `${verb} pods`),
       "create networkpolicies",
       "patch networkpolicies",
       "get configmaps",
       "get secrets",
+      ...["get", "list", "watch", "create", "patch", "delete"].map((verb) => `${verb} deployments`),
+      ...["get", "create", "patch"].map((verb) => `${verb} services`),
+      ...["create", "patch", "delete"].map((verb) => `${verb} horizontalpodautoscalers`),
+      ...["create", "patch"].flatMap((verb) => [`${verb} poddisruptionbudgets`, `${verb} secrets`]),
       "get persistentvolumeclaims",
       ...["get", "list", "create", "patch"].map((verb) => `${verb} events`),
     ].sort(),

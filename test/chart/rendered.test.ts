@@ -123,7 +123,9 @@ describe("as it is installed by default", () => {
       namespaceSelector: {},
       podSelector: {
         matchLabels: { "app.kubernetes.io/managed-by": "autoai" },
-        matchExpressions: [{ key: "autoai.dev/role", operator: "In", values: ["execution", "install"] }],
+        matchExpressions: [
+          { key: "autoai.dev/role", operator: "In", values: ["execution", "install", "serving"] },
+        ],
       },
     });
   });

@@ -102,3 +102,15 @@ capabilities:
 {{- default (printf "%s-environments" (include "autoai.fullname" .)) .Values.environments.existingClaim }}
 {{- end }}
 {{- end }}
+
+{{/* Selector of the namespaces that are looked after. */}}
+{{- define "autoai.jobNamespaces" -}}
+{{- if .Values.watchNamespaces -}}
+matchExpressions:
+  - key: kubernetes.io/metadata.name
+    operator: In
+    values: {{ toJson .Values.watchNamespaces }}
+{{- else -}}
+{}
+{{- end }}
+{{- end }}

@@ -13,17 +13,38 @@
 - apiGroups: [autoai.dev]
   resources: [trainingjobs]
   verbs: [delete]
-# Owner references of pods, where the cluster asks who may set them.
+# What a job's spec.deploy asks for, and does not any more.
 - apiGroups: [autoai.dev]
-  resources: [datasets/finalizers, trainingjobs/finalizers]
+  resources: [modeldeployments]
+  verbs: [create, delete]
+# Owner references of what is made for them, where the cluster asks who may set them.
+- apiGroups: [autoai.dev]
+  resources: [datasets/finalizers, trainingjobs/finalizers, modeldeployments/finalizers]
   verbs: [update]
 # One pod per tool execution. Neither exec nor logs: results come through the store.
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch, create, delete]
-# The fence around tool pods, by server-side apply.
+# The fence around tool pods and servers of models, by server-side apply.
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
+  verbs: [create, patch]
+# What a ModelDeployment is made of, by server-side apply; all else that is deleted goes with its owner.
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get, create, patch]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [create, patch]
+# The Secret with what a server's pods may fetch. A create or patch cannot be kept to names that are not known.
+- apiGroups: [""]
+  resources: [secrets]
   verbs: [create, patch]
 # Only what a manifest names: datasets in ConfigMaps, keys of the LLM and of other buckets in Secrets. No list: it cannot look around.
 - apiGroups: [""]

@@ -76,7 +76,7 @@ function policy(namespace: string, role: "execution" | "install", egress: readon
   };
 }
 
-function storePeer(store: StoreSelector): unknown {
+export function storePeer(store: StoreSelector): unknown {
   if ("cidr" in store) return { ipBlock: { cidr: store.cidr } };
   return {
     namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": store.namespace } },

@@ -36,6 +36,8 @@ export type TrainingJobReconciler = Omit<Actors, "aside"> & {
   readonly artifacts?: Retention;
   /** Whether jobs are deleted when their ttlSecondsAfterFinished is over. */
   readonly expires?: boolean;
+  /** Serves a READY job's model as its spec asks for; may be called again. Absent: nothing is served here. */
+  readonly deploy?: (job: TrainingJob) => Promise<void>;
   /** Told of each entry that this operator wrote, with the seconds since the one before. */
   readonly onEntry?: (job: TrainingJob, entry: JournalEntry, seconds: number) => void;
   /** Told that a report will soon be written; may be called again. */
@@ -197,8 +199,10 @@ async function finished(operator: TrainingJobReconciler, context: JobContext): P
   // Before the status says READY, so that who waits for that finds the report.
   if (type === "Ready" && !(await operator.store.exists(reportKey(job)))) await operator.writeReport(context);
   await patch(operator, job, journal, { type, reason: end.reason, message: end.message }, "finished");
+  if (type === "Ready") await operator.deploy?.(job);
   const ttl = job.spec.ttlSecondsAfterFinished;
-  if (ttl === undefined || !operator.expires) return {};
+  // What it deploys would go with it.
+  if (ttl === undefined || !operator.expires || job.spec.deploy) return {};
   const left = Date.parse(end.at) / 1000 + ttl - operator.clock.now() / 1000;
   if (left > 0) return { requeueAfterSeconds: Math.min(left, LONGEST_TIMER_SECONDS) };
   await operator.cluster.event(
