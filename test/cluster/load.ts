@@ -1,0 +1,115 @@
+/** A client in a pod of the cluster: asks models by their Services, one question or many at once until it is told to stop. */
+import type { Cluster } from "./cluster.ts";
+
+export type Reply = { readonly status: number; readonly body: Record<string, unknown> };
+
+/** What came of a load. */
+export type Load = {
+  readonly requests: number;
+  /** Requests that were not answered with 200, by status or error. */
+  readonly failures: Readonly<Record<string, number>>;
+  /** Answers that were not those of the model that gave them. */
+  readonly wrong: number;
+  /** Answers by the digest of their model. */
+  readonly byDigest: Readonly<Record<string, number>>;
+};
+
+const POD = "client";
+const CONTAINER = { name: POD, image: "autoai-inference-server:dev", imagePullPolicy: "IfNotPresent" };
+
+const ASK = `
+const [url, body] = process.argv.slice(1);
+const request = body ? { method: "POST", headers: { "content-type": "application/json" }, body } : {};
+fetch(url, request).then(async (reply) => console.log(JSON.stringify({ status: reply.status, body: await reply.json() })));`;
+
+const LOAD = `
+const { existsSync, rmSync } = require("node:fs");
+const [url, body, connections, known, stop] = process.argv.slice(1);
+const values = JSON.parse(known);
+const found = { requests: 0, failures: {}, wrong: 0, byDigest: {} };
+const count = (map, key) => { map[key] = (map[key] ?? 0) + 1; };
+async function one() {
+  while (!existsSync(stop)) {
+    found.requests++;
+    try {
+      const reply = await fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body, signal: AbortSignal.timeout(20000) });
+      const answer = await reply.json();
+      if (reply.status !== 200) { count(found.failures, reply.status + " " + answer.reason); continue; }
+      count(found.byDigest, answer.model.digest);
+      if (answer.predictions[0] !== values[answer.model.digest]) found.wrong++;
+    } catch (error) {
+      count(found.failures, error.cause?.code ?? error.name);
+    }
+  }
+}
+Promise.all(Array.from({ length: Number(connections) }, one)).then(() => { rmSync(stop); console.log(JSON.stringify(found)); });`;
+
+export type Client = {
+  /** GET where there is no body, POST otherwise. */
+  ask(url: string, body?: unknown): Promise<Reply>;
+  /**
+   * Asks by so many connections, each at once again, until the returned function is called.
+   * @param values what a model predicts, by its digest
+   */
+  load(
+    url: string,
+    body: unknown,
+    connections: number,
+    values: Readonly<Record<string, number>>,
+  ): () => Promise<Load>;
+};
+
+/** Makes the pod, under Pod Security restricted. */
+export async function clientIn(cluster: Cluster, namespace: string): Promise<Client> {
+  await cluster.apply({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: POD, namespace },
+    spec: {
+      automountServiceAccountToken: false,
+      terminationGracePeriodSeconds: 0,
+      securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: "RuntimeDefault" } },
+      containers: [
+        {
+          ...CONTAINER,
+          command: ["node", "-e", "setInterval(() => {}, 1e6)"],
+          resources: { requests: { cpu: "10m" } },
+          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+          volumeMounts: [{ name: "tmp", mountPath: "/tmp" }],
+        },
+      ],
+      volumes: [{ name: "tmp", emptyDir: {} }],
+    },
+  });
+  await cluster.kubectl("wait", "-n", namespace, `pod/${POD}`, "--for=condition=Ready", "--timeout=60s");
+  const run = async (...args: string[]): Promise<string> => {
+    const answer = await cluster.exec(namespace, POD, "node", ...args);
+    if (answer.code !== 0) throw new Error(`the client ended with ${answer.code}: ${answer.errors}`);
+    return answer.out;
+  };
+  let loads = 0;
+  return {
+    async ask(url, body) {
+      const more = body === undefined ? [] : [JSON.stringify(body)];
+      return JSON.parse(await run("-e", ASK, url, ...more)) as Reply;
+    },
+    load(url, body, connections, values) {
+      const stop = `/tmp/stop-${++loads}`;
+      const done = run(
+        "-e",
+        LOAD,
+        url,
+        JSON.stringify(body),
+        String(connections),
+        JSON.stringify(values),
+        stop,
+      );
+      // Looked at when it is stopped.
+      done.catch(() => undefined);
+      return async () => {
+        await run("-e", "require('node:fs').writeFileSync(process.argv[1], '')", stop);
+        return JSON.parse(await done) as Load;
+      };
+    },
+  };
+}

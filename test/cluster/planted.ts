@@ -1,0 +1,133 @@
+/**
+ * READY jobs without a training: what a job leaves in the store (journal, package, report) is put there, and the operator makes
+ * the status of it, as it does after a restart. The model is test/fakes/programs/behaviour.py: it predicts one number.
+ */
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { Journal } from "../../operator/agent/journal.ts";
+import type { JournalDraft } from "../../operator/api/journal.ts";
+import { ModelManifest } from "../../operator/api/model-manifest.ts";
+import { TrainingJob } from "../../operator/api/trainingjob.ts";
+import { journalPrefix, reportKey } from "../../operator/evaluation/context.ts";
+import type { ArtifactStore } from "../../operator/storage/artifact-store.ts";
+import { baselines, candidate, jobFinished, prepared, published } from "../builders/entries.ts";
+import { PYTHON, ROOT } from "../builders/model-package.ts";
+import { type Cluster, eventually } from "./cluster.ts";
+
+export type Planted = {
+  readonly name: string;
+  /** What its model predicts. */
+  readonly value: number;
+  readonly recipeFrom?: string;
+  readonly verified?: number;
+};
+
+/** A real environment: of a job that was trained. */
+export type Environment = { readonly digest: string; readonly lock: Uint8Array };
+
+const PROGRAMS = join(ROOT, "test", "fakes", "programs");
+const sha256 = (body: Uint8Array | string): string => createHash("sha256").update(body).digest("hex");
+
+/** A pickle of something in behaviour.py, in the form of joblib. */
+export async function pickled(expression: string): Promise<Buffer> {
+  const program = `import sys, joblib; sys.path.insert(0, sys.argv[1]); import behaviour; joblib.dump(behaviour.${expression}, sys.stdout.buffer)`;
+  const { stdout } = await promisify(execFile)(PYTHON, ["-B", "-c", program, PROGRAMS], {
+    encoding: "buffer",
+  });
+  return stdout;
+}
+
+/** Makes the job, READY. Gives the digest of its model. */
+export async function plant(
+  cluster: Cluster,
+  store: ArtifactStore,
+  namespace: string,
+  environment: Environment,
+  job: Planted,
+): Promise<string> {
+  const { name, recipeFrom, value, verified = 0.8 } = job;
+  const manifest = {
+    apiVersion: "autoai.dev/v1alpha1",
+    kind: "TrainingJob",
+    metadata: { name, namespace },
+    spec: {
+      dataset: { configMapKeyRef: { name: "none", key: "none" } },
+      target: "answer",
+      suspend: true,
+      ...(recipeFrom === undefined ? { llm: { provider: "Offline" } } : { recipeFrom }),
+    },
+  };
+  await cluster.apply(manifest);
+  const read = TrainingJob.parse(await cluster.get("trainingjobs.autoai.dev", namespace, name));
+  const digest = await packed(store, read, environment, value, verified);
+  await store.put(reportKey(read), Buffer.from("<p>planted</p>"));
+  const journal = await Journal.load(store, journalPrefix(read), { now: Date.now }, 0);
+  const entry = published(2);
+  const drafts = [
+    prepared({ task: "Regression", metric: "R2", classes: [] }),
+    ...baselines(0, 0.5, "R2"),
+    { type: "CandidateVerified", candidate: candidate({ score: verified, metric: "R2" }) },
+    { ...entry, digest, prefix: `models/${namespace}/${name}/${digest}` },
+    jobFinished("READY"),
+  ];
+  for (const draft of drafts) await journal.append(draft as JournalDraft);
+  await cluster.apply({ ...manifest, spec: { ...manifest.spec, suspend: false } });
+  await eventually(`TrainingJob ${name} to be READY`, 30, async () => {
+    const { status } = TrainingJob.parse(await cluster.get("trainingjobs.autoai.dev", namespace, name));
+    return status?.state === "READY";
+  });
+  return digest;
+}
+
+async function packed(
+  store: ArtifactStore,
+  { metadata }: TrainingJob,
+  environment: Environment,
+  value: number,
+  verified: number,
+): Promise<string> {
+  const files: Readonly<Record<string, Uint8Array>> = {
+    "trained_model.joblib": await pickled(`Model(${value}.0)`),
+    "recipe/behaviour.py": readFileSync(join(PROGRAMS, "behaviour.py")),
+    "lock.txt": environment.lock,
+    "reference.csv": Buffer.from("ask\nnothing\nsomething\n"),
+    "reference-predictions.csv": Buffer.from(`prediction\n${value}.0\n${value}.0\n`),
+  };
+  const manifest = ModelManifest.parse({
+    schemaVersion: 1,
+    name: `The number ${value}`,
+    description: "Made by a test.",
+    task: "Regression",
+    target: "answer",
+    classes: [],
+    metric: "R2",
+    features: [
+      { name: "ask", type: "Category", nullable: false, categories: ["nothing"], example: "nothing" },
+    ],
+    scores: { verified, standardError: 0, final: 0.8, finalStandardError: 0, baselineFinal: 0.5 },
+    provenance: {
+      job: { name: metadata.name },
+      datasetSha256: "0".repeat(64),
+      split: { by: "Random", method: "Holdout", folds: 0, seed: 0, finalPercent: 20 },
+      publish: "AsScored",
+      rows: 100,
+      origin: "Agent",
+      recipe: "0".repeat(64),
+      environment: environment.digest,
+      operatorVersion: "0",
+      createdAt: "2026-01-01T00:00:00Z",
+    },
+    files: Object.fromEntries(
+      Object.entries(files).map(([path, body]) => [path, { sha256: sha256(body), size: body.length }]),
+    ),
+  });
+  const text = Buffer.from(JSON.stringify(manifest));
+  const digest = sha256(text);
+  const prefix = `models/${metadata.namespace}/${metadata.name}/${digest}`;
+  for (const [path, body] of Object.entries(files)) await store.put(`${prefix}/${path}`, body);
+  await store.put(`${prefix}/model.json`, text);
+  return digest;
+}

@@ -1,0 +1,409 @@
+/**
+ * Models served on a real cluster: a job that deploys; rolls, kills, tampering and misbehaviour under the eyes of a client in the
+ * cluster. One installation, one namespace; the tests go on from each other, in their order.
+ */
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ModelManifest } from "../../operator/api/model-manifest.ts";
+import { ModelDeployment, type ModelDeploymentStatus } from "../../operator/api/modeldeployment.ts";
+import { TrainingJob } from "../../operator/api/trainingjob.ts";
+import type { S3Store } from "../../operator/storage/minio.ts";
+import { breaches } from "../chart/restricted.ts";
+import { kstatusFaults } from "../kstatus.ts";
+import { eventually, withCluster } from "./cluster.ts";
+import { watched } from "./history.ts";
+import { type Client, clientIn } from "./load.ts";
+import { type Environment, pickled, plant } from "./planted.ts";
+import { artifactStore } from "./store.ts";
+
+const DATA = new URL("../../examples/data/churn.csv", import.meta.url).pathname;
+const MINUTES = 60_000;
+const CONNECTIONS = 8;
+const NOTHING = { rows: [{ ask: "nothing" }] };
+
+const cluster = withCluster();
+let namespace = "";
+let store: S3Store;
+let closeStore = () => {};
+let client: Client;
+let history: Awaited<ReturnType<typeof watched>>;
+let environment: Environment;
+/** What each model predicts, by its digest. */
+const values: Record<string, number> = {};
+const digests: Record<string, string> = {};
+
+// biome-ignore lint/suspicious/noExplicitAny: objects as they stand
+type Json = any;
+
+const job = (name: string, spec: object, metadata: object = {}) => ({
+  apiVersion: "autoai.dev/v1alpha1",
+  kind: "TrainingJob",
+  metadata: { name, namespace, ...metadata },
+  spec,
+});
+
+/** Applies the ModelDeployment, with servers that find room on a small node. */
+async function deploy(name: string, spec: object): Promise<void> {
+  await cluster.apply({
+    apiVersion: "autoai.dev/v1alpha1",
+    kind: "ModelDeployment",
+    metadata: { name, namespace },
+    spec: { resources: { cpu: "300m", memory: "768Mi" }, ...spec },
+  });
+}
+
+async function read(name: string): Promise<ModelDeployment | undefined> {
+  const found = await cluster.get("modeldeployments.autoai.dev", namespace, name);
+  return found && ModelDeployment.parse(found);
+}
+
+/** Waits until its status is about what was applied last, and the condition holds. */
+async function until(
+  name: string,
+  what: string,
+  holds: (status: ModelDeploymentStatus) => boolean,
+  seconds = 60,
+): Promise<ModelDeploymentStatus> {
+  let last: unknown;
+  try {
+    return await eventually(what, seconds, async () => {
+      const found = await read(name);
+      last = found?.status;
+      const isSeen = found?.status?.observedGeneration === found?.metadata.generation;
+      return isSeen && found?.status && holds(found.status) ? found.status : undefined;
+    });
+  } catch (error) {
+    const pods = await cluster.kubectl("get", "pods", "-n", namespace, "-o", "wide");
+    throw new Error(`${(error as Error).message}\n${JSON.stringify(last, null, 1)}\n${pods}`);
+  }
+}
+
+const condition = ({ conditions }: ModelDeploymentStatus, type = "Ready") =>
+  conditions?.find((one) => one.type === type);
+const serves = (digest: string | undefined) => (status: ModelDeploymentStatus) =>
+  condition(status)?.status === "True" && status.modelDigest === digest;
+
+async function podsOf(name: string): Promise<Json[]> {
+  const selector = `autoai.dev/modeldeployment=${name}`;
+  const list = await cluster.kubectl("get", "pods", "-n", namespace, "-l", selector, "-o", "json");
+  return JSON.parse(list).items;
+}
+
+const url = (name: string, path = "/predict") => `http://${name}.${namespace}.svc${path}`;
+
+async function planted(name: string, value: number, more: object = {}): Promise<void> {
+  const digest = await plant(cluster, store, namespace, environment, { name, value, ...more });
+  digests[name] = digest;
+  values[digest] = value;
+}
+
+beforeAll(async () => {
+  await cluster.operator("running");
+  namespace = await cluster.namespace("serving");
+  await cluster.apply({
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name: "autoai-environments", namespace },
+    spec: { accessModes: ["ReadWriteMany"], resources: { requests: { storage: "10Gi" } } },
+  });
+  await cluster.kubectl(
+    "create",
+    "configmap",
+    "churn",
+    "-n",
+    namespace,
+    `--from-file=churn.csv=${join(DATA)}`,
+  );
+  ({ store, close: closeStore } = await artifactStore(cluster));
+  history = await watched(cluster, namespace, "modeldeployments.autoai.dev");
+  await cluster.apply(
+    job("churn", {
+      dataset: { configMapKeyRef: { name: "churn", key: "churn.csv" } },
+      target: "Churn",
+      evaluation: { method: "Holdout" },
+      budget: { maxSteps: 1, maxSeconds: 300 },
+      llm: { provider: "Offline" },
+      deploy: { replicas: 1 },
+    }),
+  );
+  client = await clientIn(cluster, namespace);
+}, 3 * MINUTES);
+
+afterAll(() => {
+  history?.stop();
+  closeStore();
+});
+
+describe("a job that deploys", () => {
+  test(
+    "is READY, and its model answers at the Service, as what its status says",
+    async () => {
+      const status = await until(
+        "churn",
+        "the model of the job to answer",
+        ({ conditions }) => {
+          const ready = conditions?.find(({ type }) => type === "Ready");
+          return ready?.status === "True";
+        },
+        240,
+      );
+      const trained = TrainingJob.parse(await cluster.get("trainingjobs.autoai.dev", namespace, "churn"));
+      expect(status).toMatchObject({
+        url: `http://churn.${namespace}.svc`,
+        replicas: 1,
+        trainingJob: "churn",
+        modelDigest: trained.status?.model?.digest,
+      });
+      expect(status.runtime).toMatch(/^(Compiled|DataFrame|Onnx)$/);
+      const about = await client.ask(`${status.url}/v1/model`);
+      expect(about.body).toMatchObject({ digest: status.modelDigest, runtime: { engine: status.runtime } });
+      const answer = await client.ask(`${status.url}/predict`, { rows: [about.body.example] });
+      expect(answer).toMatchObject({ status: 200, body: { model: { digest: status.modelDigest } } });
+    },
+    5 * MINUTES,
+  );
+
+  test("in pods that are restricted, without a token", async () => {
+    const [pod] = await podsOf("churn");
+    expect(breaches(pod.spec)).toEqual([]);
+    const mounts = [...pod.spec.initContainers, ...pod.spec.containers].flatMap(
+      (one: Json) => one.volumeMounts ?? [],
+    );
+    expect(mounts.map((mount: Json) => mount.mountPath).join()).not.toContain("serviceaccount");
+  });
+
+  test(
+    "serves no longer when deploy is taken out of its spec, and leaves nothing",
+    async () => {
+      const trained = TrainingJob.parse(await cluster.get("trainingjobs.autoai.dev", namespace, "churn"));
+      const prefix = (trained.status?.model?.uri ?? "").replace(/^s3:\/\/[^/]+\//, "");
+      const manifest = ModelManifest.parse(
+        JSON.parse(new TextDecoder().decode(await store.get(`${prefix}/model.json`))),
+      );
+      environment = {
+        digest: manifest.provenance.environment,
+        lock: await store.get(`${prefix}/lock.txt`),
+      };
+      await cluster.kubectl(
+        ...["patch", "trainingjobs.autoai.dev", "churn", "-n", namespace, "--type=json"],
+        ...["-p", '[{"op":"remove","path":"/spec/deploy"}]'],
+      );
+      const kinds =
+        "modeldeployments.autoai.dev,deployments,services,secrets,networkpolicies,poddisruptionbudgets";
+      await eventually("the end of all that served", 90, async () => {
+        const left = await cluster.kubectl("get", kinds, "-n", namespace, "-o", "name");
+        return left.split("\n").filter((name) => /churn/.test(name)).length === 0;
+      });
+      await planted("one", 1);
+      await planted("two", 2);
+    },
+    3 * MINUTES,
+  );
+});
+
+describe("two servers under load", () => {
+  test(
+    "roll to another model with no request that fails, and no answer that is wrong",
+    async () => {
+      await deploy("steady", { modelRef: { trainingJob: "one" }, replicas: 2 });
+      await until(
+        "steady",
+        "two servers",
+        (status) => serves(digests.one)(status) && status.replicas === 2,
+        90,
+      );
+      const stop = client.load(url("steady"), NOTHING, CONNECTIONS, values);
+      await deploy("steady", { modelRef: { trainingJob: "two" }, replicas: 2 });
+      await until("steady", "the roll", serves(digests.two), 90);
+      const load = await stop();
+      expect(load).toMatchObject({ failures: {}, wrong: 0 });
+      expect(Object.keys(load.byDigest).sort()).toEqual([digests.one, digests.two].sort());
+      console.info(`roll: ${load.requests} requests, none failed`);
+    },
+    3 * MINUTES,
+  );
+
+  test(
+    "of which one is killed give no wrong answer, and fail at most what was in flight",
+    async () => {
+      const [victim] = (await podsOf("steady")).filter((pod) => !pod.metadata.deletionTimestamp);
+      const stop = client.load(url("steady"), NOTHING, CONNECTIONS, values);
+      await cluster.kubectl(
+        ...["delete", "pod", "-n", namespace, victim.metadata.name, "--grace-period=0", "--force"],
+      );
+      await until(
+        "steady",
+        "two servers again",
+        (status) => serves(digests.two)(status) && status.replicas === 2,
+        90,
+      );
+      const { failures, wrong, requests } = await stop();
+      expect(wrong).toBe(0);
+      const failed = Object.values(failures).reduce((sum, count) => sum + count, 0);
+      expect(failed, JSON.stringify(failures)).toBeLessThanOrEqual(CONNECTIONS);
+      expect(requests).toBeGreaterThan(100);
+      console.info(`kill: ${requests} requests, failed: ${JSON.stringify(failures)}`);
+    },
+    2 * MINUTES,
+  );
+});
+
+describe("a model that was tampered with in the store", () => {
+  test(
+    "is refused by its digest before anything of it is loaded, and the one before goes on being served",
+    async () => {
+      await planted("poisoned", 13);
+      const key = `models/${namespace}/poisoned/${digests.poisoned}/trained_model.joblib`;
+      await store.put(key, await pickled("Poison()"));
+      await deploy("steady", { modelRef: { trainingJob: "poisoned" }, replicas: 1 });
+      const status = await until(
+        "steady",
+        "the refusal",
+        (one) => condition(one, "Stalled")?.status === "True",
+      );
+      expect(condition(status)?.reason).toBe("DigestMismatch");
+      expect(status.lastFailure).toMatch(/^DigestMismatch: trained_model\.joblib .*Nothing was loaded/);
+      expect(status.modelDigest).toBe(digests.two);
+      const pods = await podsOf("steady");
+      const refused = pods.filter(
+        (pod) => pod.metadata.annotations["autoai.dev/model-digest"] === digests.poisoned,
+      );
+      expect(refused.length).toBeGreaterThan(0);
+      // Neither front nor model ever ran, so that nobody unpickled anything.
+      for (const { status: of } of refused) {
+        for (const one of of.containerStatuses)
+          expect([one.started, one.containerID]).toEqual([false, undefined]);
+      }
+      expect(await client.ask(url("steady"), NOTHING)).toMatchObject({
+        status: 200,
+        body: { predictions: [2] },
+      });
+    },
+    2 * MINUTES,
+  );
+
+  test(
+    "is left by naming the one before again",
+    async () => {
+      await deploy("steady", { modelRef: { trainingJob: "one" }, replicas: 1 });
+      const status = await until("steady", "the roll back", serves(digests.one), 90);
+      expect(status.lastFailure).toBeUndefined();
+      expect(await client.ask(url("steady"), NOTHING)).toMatchObject({
+        status: 200,
+        body: { predictions: [1] },
+      });
+    },
+    2 * MINUTES,
+  );
+});
+
+test(
+  "a deployment that follows its job rolls to a retrained model that is not worse, and to no other",
+  async () => {
+    await planted("worse", 3, { recipeFrom: "one", verified: 0.7 });
+    await deploy("steady", { modelRef: { trainingJob: "one" }, replicas: 1, followLatest: true });
+    const status = await until("steady", "the look at the worse one", (one) =>
+      /worse is passed over/.test(condition(one)?.message ?? ""),
+    );
+    expect(status).toMatchObject({ modelDigest: digests.one, trainingJob: "one" });
+    await planted("better", 4, { recipeFrom: "one", verified: 0.8 });
+    const rolled = await until("steady", "the roll to the better one", serves(digests.better), 90);
+    expect(rolled.trainingJob).toBe("better");
+    expect(await client.ask(url("steady"), NOTHING)).toMatchObject({
+      status: 200,
+      body: { predictions: [4] },
+    });
+  },
+  2 * MINUTES,
+);
+
+test(
+  "no servers, and back",
+  async () => {
+    const scale = (replicas: number) =>
+      cluster.kubectl(
+        "scale",
+        "modeldeployments.autoai.dev",
+        "steady",
+        "-n",
+        namespace,
+        `--replicas=${replicas}`,
+      );
+    await scale(0);
+    const none = await until(
+      "steady",
+      "no servers",
+      (status) => condition(status)?.reason === "ScaledToZero",
+    );
+    expect(none.replicas).toBe(0);
+    await eventually("the end of the last pod", 60, async () => (await podsOf("steady")).length === 0);
+    await scale(1);
+    await until("steady", "a server", serves(digests.better), 90);
+    expect(await client.ask(url("steady"), NOTHING)).toMatchObject({
+      status: 200,
+      body: { predictions: [4] },
+    });
+  },
+  3 * MINUTES,
+);
+
+test(
+  "a model that raises, forks, connects, sleeps, leaks or ends never takes its front down",
+  async () => {
+    await deploy("wild", {
+      modelRef: { trainingJob: "two" },
+      limits: { timeoutSeconds: 2 },
+      resources: { cpu: "500m", memory: "512Mi" },
+    });
+    await until("wild", "the server", serves(digests.two), 90);
+    const ask = (what: string) => client.ask(url("wild"), { rows: [{ ask: what }] });
+    const [before] = await podsOf("wild");
+    const found: Record<string, unknown> = {};
+    for (const what of ["raise", "fork", "run", "connect", "sleep", "leak", "end"]) {
+      const { status, body } = await ask(what);
+      found[what] = `${status} ${body.reason}`;
+      await eventually(`an answer after ${what}`, 40, async () => (await ask("nothing")).status === 200);
+    }
+    expect(found).toEqual({
+      raise: "500 ModelFailed",
+      fork: "500 ModelFailed",
+      run: "500 ModelFailed",
+      connect: "500 ModelFailed",
+      sleep: "503 TimedOut",
+      leak: "500 ModelFailed",
+      end: "503 WorkerUnavailable",
+    });
+    const [after] = await podsOf("wild");
+    expect(after.metadata.uid).toBe(before.metadata.uid);
+    expect(after.status.containerStatuses.map((one: Json) => [one.name, one.restartCount])).toEqual(
+      before.status.containerStatuses.map((one: Json) => [one.name, one.restartCount]),
+    );
+  },
+  3 * MINUTES,
+);
+
+test(
+  "what is deleted leaves nothing",
+  async () => {
+    await cluster.kubectl("delete", "modeldeployments.autoai.dev", "steady", "wild", "-n", namespace);
+    const kinds = "pods,deployments,replicasets,services,secrets,networkpolicies,poddisruptionbudgets";
+    await eventually("the end of all that served", 90, async () => {
+      const left = await cluster.kubectl("get", kinds, "-n", namespace, "-o", "name");
+      return left.split("\n").filter((name) => /steady|wild/.test(name)).length === 0;
+    });
+  },
+  2 * MINUTES,
+);
+
+test("every status that anyone saw of a deployment was valid by kstatus", () => {
+  const versions = history.versions().map((version) => ModelDeployment.parse(version));
+  expect(versions.length).toBeGreaterThan(10);
+  const faults = versions.flatMap((version, index) => {
+    // A spec is seen before the operator has seen it.
+    if (version.status?.observedGeneration !== version.metadata.generation) return [];
+    const { uid } = version.metadata;
+    const before = versions.slice(0, index).findLast(({ metadata }) => metadata.uid === uid);
+    return kstatusFaults(version, before).map((fault) => `${version.metadata.name}: ${fault}`);
+  });
+  expect(faults).toEqual([]);
+});
