@@ -55,13 +55,13 @@ class Front:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen(4)
-        self._listener.settimeout(30)
+        self._listener.settimeout(120)
         self._peer: socket.socket | None = None
 
     def accept(self) -> dict[str, Any]:
         """The next worker, loaded."""
         self._peer, _ = self._listener.accept()
-        self._peer.settimeout(60)
+        self._peer.settimeout(120)
         column = {"name": "ask", "kind": "text", "nullable": True}
         self.send({"kind": "load", "columns": [column], "classes": []})
         self.rows("nothing")
@@ -134,7 +134,7 @@ def served(tmp_path: Path) -> Iterator[Pair]:
     finally:
         front.close()
         keeper.send_signal(signal.SIGTERM)
-        assert keeper.wait(20) == 0
+        assert keeper.wait(60) == 0
 
 
 def test_the_model_can_make_neither_process_nor_socket_but_threads(served: Pair) -> None:
@@ -177,7 +177,7 @@ def test_asked_to_end_it_lets_the_server_finish_and_starts_no_other(served: Pair
     keeper.send_signal(signal.SIGTERM)
     assert front.ask("nothing")["kind"] == "predictions"
     front.hang_up()
-    assert keeper.wait(20) == 0
+    assert keeper.wait(60) == 0
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_keeper_in_the_end(tmp_path: Path) -> None:
@@ -192,5 +192,5 @@ def test_a_model_that_cannot_be_loaded_ends_the_keeper_in_the_end(tmp_path: Path
     )
     for _ in range(4):
         assert front.accept()["kind"] == "failed"
-    assert keeper.wait(30) == 1
+    assert keeper.wait(60) == 1
     front.close()
