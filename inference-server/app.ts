@@ -2,6 +2,7 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
+import type { DriftMonitor } from "./drift/monitor.ts";
 import { InvalidRowsError, RequestError } from "./errors.ts";
 import type { PredictionLog } from "./log/prediction-log.ts";
 import type { Metrics } from "./metrics.ts";
@@ -19,6 +20,8 @@ export type Served = {
   readonly runtime: ModelRuntime;
   readonly metrics: Metrics;
   readonly log: PredictionLog;
+  /** undefined where the package does not say what the model was trained on. */
+  readonly drift: DriftMonitor | undefined;
   /** Rows that one request may have. */
   readonly maxRows: number;
 };

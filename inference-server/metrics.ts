@@ -1,5 +1,6 @@
 /** What the server counts, for Prometheus. Labels are bounded: routes, status codes, engines. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Drift } from "./drift/monitor.ts";
 import type { LogObserver } from "./log/prediction-log.ts";
 import type { ShipObserver } from "./log/shipper.ts";
 import type { RuntimeObserver } from "./runtime/python-worker.ts";
@@ -10,6 +11,8 @@ export type Metrics = RuntimeObserver &
     readonly registry: Registry;
     /** Where the lag of shipping is asked for, when metrics are read. */
     shipLag(seconds: () => number): void;
+    /** Where drift is asked for, when metrics are read. */
+    drift(source: () => Drift): void;
     request(route: string, status: number, seconds: number): void;
     /** Requests for predictions that began (1) or ended (-1). */
     inFlight(change: 1 | -1): void;
@@ -127,6 +130,26 @@ export function metrics(model: { readonly name: string; readonly digest: string 
   });
   return {
     registry,
+    drift(source) {
+      new Gauge({
+        name: "autoai_inference_drift_rows",
+        help: "Rows in the window that drift is computed of.",
+        registers,
+        collect() {
+          this.set(source().rows);
+        },
+      });
+      new Gauge({
+        name: "autoai_inference_drift_psi",
+        help: "Population stability index of a column: what came in against what the model was trained on. Absent with fewer than 500 rows.",
+        labelNames: ["column"],
+        registers,
+        collect() {
+          this.reset();
+          for (const [column, index] of source().columns) this.set({ column }, index);
+        },
+      });
+    },
     shipped(bytes) {
       shippedSegments.inc();
       shippedBytes.inc(bytes);

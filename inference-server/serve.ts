@@ -3,10 +3,12 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from "fastify";
 import { app } from "./app.ts";
+import { DriftMonitor } from "./drift/monitor.ts";
 import { type LogLimits, type LogMode, PredictionLog } from "./log/prediction-log.ts";
 import { Shipper, type ShipperOptions } from "./log/shipper.ts";
 import { metrics } from "./metrics.ts";
 import { readReference } from "./package/reference.ts";
+import { readTrainingProfile } from "./package/training-profile.ts";
 import { verifyPackage } from "./package/verify.ts";
 import { PythonWorker, type PythonWorkerOptions } from "./runtime/python-worker.ts";
 import type { ModelRuntime } from "./runtime/runtime.ts";
@@ -79,6 +81,9 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
   const schema = schemaOf(model.manifest);
   const reference = await readReference(model, schema);
   const counted = metrics({ name: model.manifest.provenance.job.name, digest: model.digest });
+  const profile = await readTrainingProfile(model);
+  const drift = profile && new DriftMonitor(profile, schema);
+  if (drift) counted.drift(() => drift.drift());
   const fastify = Fastify({
     logger: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -141,7 +146,7 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
         })
       : undefined;
   if (shipper) counted.shipLag(() => shipper.lagSeconds);
-  const served = { log, model, schema, runtime, metrics: counted, maxRows: limits.requestRows };
+  const served = { log, drift, model, schema, runtime, metrics: counted, maxRows: limits.requestRows };
   await fastify.register(app, served);
   try {
     await fastify.ready();

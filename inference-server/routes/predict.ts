@@ -34,7 +34,7 @@ export const predictRoutes: FastifyPluginAsync<Served> = async (fastify, served)
 
 /** Predicts rows that were checked; counted and logged, whatever the protocol. */
 export async function answer(
-  { model, schema, runtime, metrics, log }: Served,
+  { model, schema, runtime, metrics, log, drift }: Served,
   { id }: FastifyRequest,
   { rows, warnings }: CheckedRows,
   inputs: unknown,
@@ -43,6 +43,7 @@ export async function answer(
   const prediction = await runtime.predict(rows);
   const milliseconds = Math.round((performance.now() - start) * 1000) / 1000;
   metrics.rows(rows.count, warnings.length);
+  drift?.observe(rows);
   await log.record(() => ({
     requestId: id,
     model: model.digest,

@@ -3,11 +3,13 @@ import { find } from "../agent/journal.ts";
 import type { Candidate, EntryOf } from "../api/journal.ts";
 import { type Feature, ModelManifest } from "../api/model-manifest.ts";
 import { type ColumnProfile, Profile } from "../api/profile.ts";
+import type { TrainingJob } from "../api/trainingjob.ts";
 import { dataKey, encode, type JobContext, ownerKey, readJson, sha256 } from "./context.ts";
 import type { FinalScore } from "./publish.ts";
 import { MODEL_FILE, modelKey, predictionsKey } from "./verify.ts";
 
 export const MANIFEST_FILE = "model.json";
+const PROFILE_FILE = "profile.json";
 
 export type Publication = {
   readonly prepared: EntryOf<"DatasetPrepared">;
@@ -25,7 +27,7 @@ export async function packageModel(
   const { store, job } = context;
   const { winner, label } = publication;
   const { recipe } = winner.candidate;
-  const sources: readonly (readonly [path: string, key: string])[] = [
+  const sources: (readonly [path: string, key: string])[] = [
     [MODEL_FILE, modelKey(context, label)],
     ...recipe.files.map(({ path, key }) => [`recipe/${path}`, key] as const),
     ["lock.txt", `environments/${recipe.environment}/lock.txt`],
@@ -33,6 +35,8 @@ export async function packageModel(
     ["reference.csv", dataKey(job, "probe.features.csv")],
     ["reference-predictions.csv", predictionsKey(context, label, "reference")],
   ];
+  // A job that an earlier version prepared has none.
+  if (await store.exists(trainingProfileKey(job))) sources.push([PROFILE_FILE, trainingProfileKey(job)]);
   const bodies = await Promise.all(sources.map(async ([path, key]) => [path, await store.get(key)] as const));
   const files = Object.fromEntries(
     bodies.map(([path, body]) => [path, { sha256: sha256(body), size: body.byteLength }]),
@@ -45,6 +49,12 @@ export async function packageModel(
   // Last: where it stands, the package is whole.
   await store.put(`${prefix}/${MANIFEST_FILE}`, manifest);
   return { prefix, digest };
+}
+
+/** How the rows that the published model was trained on are distributed. */
+function trainingProfileKey(job: TrainingJob): string {
+  const rows = job.spec.evaluation.publish === "Refit" ? "all" : "development";
+  return dataKey(job, `${rows}.distribution.json`);
 }
 
 /** Names a recipe by what it is made of: its files and its entry. */

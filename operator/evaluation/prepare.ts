@@ -98,6 +98,8 @@ async function divide(context: JobContext, canonicalKey: string, profile: Profil
     "final.labels.csv",
     "all.csv",
     "probe.features.csv",
+    "development.distribution.json",
+    "all.distribution.json",
     ...Array.from({ length: folds }, (_, fold) =>
       ["train", "features", "labels", "seen"].map((part) => `fold-${fold}.${part}.csv`),
     ).flat(),

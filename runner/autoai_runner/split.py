@@ -11,6 +11,7 @@ final is `finalPercent` of the rows, selection 20 % of the rest, train what rema
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from . import probes
+from .distribution import distribution
 from .divide import FINAL, SELECTION, TRAIN, Ints, cell_codes
 from .findings import warning
 from .placement import (
@@ -102,6 +104,9 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     chosen = target.rows[train_rows[:20]]
     cells = {column: columns[column].take(pa.array(chosen)).to_pylist() for column in features}
     writer.table("probe.features.csv", *altered_rows(cells, types))
+    compared = {column: columns[column] for column in features}
+    writer.json("development.distribution.json", distribution(compared, types, target.rows[development]))
+    writer.json("all.distribution.json", distribution(compared, types, target.rows[order]))
     return {
         "task": target.task,
         "classes": target.classes,
@@ -148,6 +153,11 @@ class Writer:
     def table(self, name: str, header: list[str], rows: list[list[str]]) -> None:
         """A file of its own."""
         self.digests[name] = write(self._directory / name, csv_bytes(header, rows))
+
+    def json(self, name: str, document: object) -> None:
+        """A file of its own."""
+        text = json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        self.digests[name] = write(self._directory / name, [text.encode("utf-8")])
 
 
 def dropped_rows(name: str, rows: int, target: Target) -> list[dict[str, str]]:
