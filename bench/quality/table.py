@@ -75,6 +75,10 @@ def markdown(report: Json) -> str:
             "every score is by the "
             "operator's scorer, from stored predictions. Peers choose their own validation within their time."
         ),
+        (
+            "- AutoGluon runs its default preset, medium_quality, which may end long before its time; "
+            "its best_quality was not compared."
+        ),
         f"- Our baseline is the {BASELINE}, fitted by the same job where its time sufficed.",
     ]
     lines += [f"- Left out: {line}" for line in report["leftOut"]]

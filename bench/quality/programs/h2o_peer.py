@@ -23,11 +23,12 @@ if asked["task"] == "MulticlassClassification" and asked["metric"] != "LogLoss":
 h2o.init(nthreads=asked["cpus"], max_mem_size="4G", strict_version_check=False)
 try:
     types = None if regression else {asked["target"]: "enum"}
-    train = h2o.import_file(asked["train"], header=1, sep=",", col_types=types)
+    # Uploaded: a server refuses to read files below hidden folders, such as those of a cache, by itself.
+    train = h2o.upload_file(asked["train"], header=1, sep=",", col_types=types)
     # Each column as in the train rows: a few rows alone may look like another type.
     known = {name: kind for name, kind in train.types.items() if name != asked["target"]}
     known = {name: "numeric" if kind in ("int", "real") else kind for name, kind in known.items()}
-    rows = h2o.import_file(asked["features"], header=1, sep=",", col_types=known)
+    rows = h2o.upload_file(asked["features"], header=1, sep=",", col_types=known)
     automl = H2OAutoML(
         max_runtime_secs=asked["seconds"],
         seed=asked["seed"] + 1,
