@@ -2,8 +2,10 @@
  * Models served on a real cluster: a job that deploys; rolls, kills, tampering and misbehaviour under the eyes of a client in the
  * cluster. One installation, one namespace; the tests go on from each other, in their order.
  */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { ModelManifest } from "../../operator/api/model-manifest.ts";
 import { ModelDeployment, type ModelDeploymentStatus } from "../../operator/api/modeldeployment.ts";
 import { TrainingJob } from "../../operator/api/trainingjob.ts";
@@ -16,7 +18,7 @@ import { type Client, clientIn } from "./load.ts";
 import { type Environment, pickled, plant } from "./planted.ts";
 import { artifactStore } from "./store.ts";
 
-const DATA = new URL("../../examples/data/churn.csv", import.meta.url).pathname;
+const EXAMPLES = new URL("../../examples/", import.meta.url).pathname;
 const MINUTES = 60_000;
 const CONNECTIONS = 8;
 const NOTHING = { rows: [{ ask: "nothing" }] };
@@ -34,13 +36,6 @@ const digests: Record<string, string> = {};
 
 // biome-ignore lint/suspicious/noExplicitAny: objects as they stand
 type Json = any;
-
-const job = (name: string, spec: object, metadata: object = {}) => ({
-  apiVersion: "autoai.dev/v1alpha1",
-  kind: "TrainingJob",
-  metadata: { name, namespace, ...metadata },
-  spec,
-});
 
 /** Applies the ModelDeployment, with servers that find room on a small node. */
 async function deploy(name: string, spec: object): Promise<void> {
@@ -106,26 +101,17 @@ beforeAll(async () => {
     metadata: { name: "autoai-environments", namespace },
     spec: { accessModes: ["ReadWriteMany"], resources: { requests: { storage: "10Gi" } } },
   });
-  await cluster.kubectl(
-    "create",
-    "configmap",
-    "churn",
-    "-n",
-    namespace,
-    `--from-file=churn.csv=${join(DATA)}`,
-  );
+  const rows = join(EXAMPLES, "data/churn.csv");
+  await cluster.kubectl("create", "configmap", "churn", "-n", namespace, `--from-file=churn.csv=${rows}`);
   ({ store, close: closeStore } = await artifactStore(cluster));
   history = await watched(cluster, namespace, "modeldeployments.autoai.dev");
-  await cluster.apply(
-    job("churn", {
-      dataset: { configMapKeyRef: { name: "churn", key: "churn.csv" } },
-      target: "Churn",
-      evaluation: { method: "Holdout" },
-      budget: { maxSteps: 1, maxSeconds: 300 },
-      llm: { provider: "Offline" },
-      deploy: { replicas: 1 },
-    }),
-  );
+  // The example, in more of a hurry.
+  const example = parse(readFileSync(join(EXAMPLES, "cluster/churn.yaml"), "utf8"));
+  await cluster.apply({
+    ...example,
+    metadata: { ...example.metadata, namespace },
+    spec: { ...example.spec, budget: { maxSteps: 1, maxSeconds: 300 } },
+  });
   client = await clientIn(cluster, namespace);
 }, 3 * MINUTES);
 

@@ -52,7 +52,8 @@ let closeStore = () => {};
 
 /** The same manifest with its file in a ConfigMap, and in less of a hurry to explore than to be done. */
 function inCluster(document: Document): Manifest {
-  const { spec } = document;
+  // What is served is the affair of serving.test.ts: here nothing is to be left running.
+  const { deploy: _, ...spec } = document.spec;
   const metadata = { ...document.metadata, namespace };
   if (document.kind === "Dataset")
     return { ...document, metadata, spec: { ...spec, source: configMap(spec.source) } };
