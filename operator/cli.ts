@@ -153,20 +153,54 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
     });
   program
     .command("preview")
-    .description("show what the intake makes of a CSV: columns, types, missing cells, first rows, warnings")
-    .argument("<file>")
+    .description(
+      "show what the intake makes of a CSV: columns, types, missing cells, first rows, warnings; with -n, of a Dataset in the cluster",
+    )
+    .argument("<file>", "a CSV; with -n, the name of a Dataset")
+    .option("-n, --namespace <namespace>", "the Dataset is in this namespace of the cluster (kubeconfig)")
     .option("--json", "the whole profile as JSON")
+    .option(...operatorNamespace)
+    .option(...operatorService)
+    .option(...serviceAccount)
     .action(async (file, options) => {
-      code = await (await import("./cli/preview.ts")).preview(file, options, env);
+      code =
+        options.namespace === undefined
+          ? await (await import("./cli/preview.ts")).preview(file, options, env)
+          : await (await import("./cli/cluster-artifacts.ts")).clusterPreview(file, options);
     });
   program
     .command("report")
-    .description("print the path of a job's report, or write the report to a file")
+    .description(
+      "print the path of a job's report, or write the report to a file; with -n, that of a job in the cluster",
+    )
     .argument("<job>")
-    .option("--output <file>", "write the HTML there")
+    .option("--output <file>", "write the HTML there (default with -n: <job>.html; -: standard output)")
     .option(...home)
+    .option("-n, --namespace <namespace>", "the job is in this namespace of the cluster (kubeconfig)")
+    .option(...operatorNamespace)
+    .option(...operatorService)
+    .option(...serviceAccount)
     .action(async (job, options) => {
-      code = await (await import("./cli/report.ts")).report(job, options, env);
+      code =
+        options.namespace === undefined
+          ? await (await import("./cli/report.ts")).report(job, options, env)
+          : await (await import("./cli/cluster-artifacts.ts")).clusterReport(job, options);
+    });
+  program
+    .command("model")
+    .description("copy a READY job's model package into a folder, checked; with -n, of a job in the cluster")
+    .argument("<job>")
+    .requiredOption("--output <folder>", "a folder that is not there yet, or is empty")
+    .option(...home)
+    .option("-n, --namespace <namespace>", "the job is in this namespace of the cluster (kubeconfig)")
+    .option(...operatorNamespace)
+    .option(...operatorService)
+    .option(...serviceAccount)
+    .action(async (job, options) => {
+      code =
+        options.namespace === undefined
+          ? await (await import("./cli/model.ts")).model(job, options, env)
+          : await (await import("./cli/cluster-artifacts.ts")).clusterModel(job, options);
     });
   program
     .command("validate")

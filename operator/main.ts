@@ -42,8 +42,9 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
       contentType: metrics.registry.contentType,
       text: await metrics.registry.metrics(),
     }),
-    journal: (request) => operator.journal(request),
-    predictions: (request) => operator.predictions(request),
+    journal: (request) => operator.reading.journal(request),
+    predictions: (request) => operator.reading.predictions(request),
+    artifact: (request) => operator.reading.artifact(request),
   });
   await http.listen({ host: "::", port: configuration.httpPort });
 

@@ -1,12 +1,9 @@
 /** Controllers, caches and executor of the operator in a cluster, from when it watches until it stops. */
-import { Journal } from "./agent/journal.ts";
 import { JournalCache } from "./agent/journal-cache.ts";
 import type { JournalEntry } from "./api/journal.ts";
 import { API_VERSION } from "./api/meta.ts";
-import { predictionLogPrefix } from "./api/prediction-log.ts";
 import type { TrainingJob } from "./api/trainingjob.ts";
 import type { KindName, Resource } from "./cluster/cluster.ts";
-import { mayGet, type Subject } from "./cluster/kubernetes/access.ts";
 import { ApiError, type ApiServer } from "./cluster/kubernetes/api-server.ts";
 import { KubernetesChildren } from "./cluster/kubernetes/children.ts";
 import { type Change, KubernetesCluster } from "./cluster/kubernetes/cluster.ts";
@@ -15,17 +12,11 @@ import { PUBLIC_INDEX, toolPolicies } from "./cluster/kubernetes/tool-policies.t
 import type { Configuration } from "./configuration.ts";
 import type { Installation } from "./embedded/home.ts";
 import { Controller, type Reconcile } from "./engine/controller.ts";
-import { journalPrefix, ownerKey } from "./evaluation/context.ts";
+import { ownerKey } from "./evaluation/context.ts";
 import { languageModelsOf } from "./language-models.ts";
-import type {
-  HttpSources,
-  JournalAnswer,
-  PredictionsAnswer,
-  PredictionsRequest,
-  Refusal,
-} from "./observability/http.ts";
 import type { Logger } from "./observability/log.ts";
 import type { JobCounts, Metrics } from "./observability/metrics.ts";
+import { Reading } from "./reading.ts";
 import { reconcileDataset } from "./reconcilers/dataset.ts";
 import { datasetsOf } from "./reconcilers/dataset-source.ts";
 import { type ModelDeploymentReconciler, reconcileModelDeployment } from "./reconcilers/modeldeployment.ts";
@@ -39,7 +30,6 @@ import type { OwnerReference } from "./sandbox/pods/pods.ts";
 import { RUNNER_PATH } from "./sandbox/pods/settings.ts";
 import { engineOf } from "./serving/engine-of.ts";
 import { logGrant } from "./serving/log-grant.ts";
-import { segmentFrames } from "./serving/segments.ts";
 import { bringSource } from "./sources/bring.ts";
 import { S3Store } from "./storage/minio.ts";
 import { needsReconcile, wokenBy } from "./wake.ts";
@@ -68,6 +58,8 @@ export class ClusterOperator {
   readonly #cluster: KubernetesCluster;
   readonly #pods: KubernetesPods;
   readonly #children: KubernetesChildren;
+  /** What is handed out over HTTP: of a standby too. */
+  readonly reading: Reading;
   readonly #claims = new Map<string, { readonly at: number; readonly name: Promise<string | undefined> }>();
   readonly #stopped = new AbortController();
   #executor: PodExecutor | undefined;
@@ -95,6 +87,7 @@ export class ClusterOperator {
         log.info({ ...subject(about), type, reason, message }, "event"),
       onEventLost: (error) => log.warn({ error }, "an event could not be written"),
     });
+    this.reading = new Reading({ api, cluster: this.#cluster, store: this.#store });
     this.#pods = new KubernetesPods({
       api,
       namespaces,
@@ -168,54 +161,6 @@ export class ClusterOperator {
       counts[state === "TRAINING" && spec.suspend ? "Suspended" : state]++;
     }
     return counts;
-  }
-
-  /** A job's journal, for who may get the job. */
-  async journal({
-    token,
-    namespace,
-    name,
-    after,
-  }: Parameters<HttpSources["journal"]>[0]): Promise<JournalAnswer> {
-    const refused = await this.#refused(token, { resource: "trainingjobs", namespace, name });
-    if (refused) return refused;
-    const job = await this.#cluster.get("TrainingJob", `${namespace}/${name}`);
-    if (!job) return { outcome: "Missing", message: `there is no TrainingJob ${namespace}/${name}` };
-    const { entries } = await Journal.load(this.#store, journalPrefix(job), { now: Date.now }, 0);
-    return { outcome: "Found", job, entries: entries.filter(({ sequence }) => sequence > after) };
-  }
-
-  /** A deployment's prediction log, for who may get the deployment. */
-  async predictions(request: PredictionsRequest): Promise<PredictionsAnswer> {
-    const { token, namespace, name, since, after } = request;
-    const refused = await this.#refused(token, { resource: "modeldeployments", namespace, name });
-    if (refused) return refused;
-    if (!(await this.#cluster.get("ModelDeployment", `${namespace}/${name}`))) {
-      return { outcome: "Missing", message: `there is no ModelDeployment ${namespace}/${name}` };
-    }
-    const prefix = predictionLogPrefix(namespace, name);
-    const range = { prefix, since, ...(after === undefined ? {} : { after }) };
-    return { outcome: "Found", frames: segmentFrames(this.#store, range) };
-  }
-
-  /** Why the owner of the token is not shown something; undefined where it is. */
-  async #refused(token: string, subject: Subject): Promise<Refusal | undefined> {
-    const decision = await mayGet(this.#options.api, token, subject);
-    switch (decision) {
-      case "Allowed":
-        return undefined;
-      case "Unauthenticated":
-        return { outcome: decision, message: "the API server does not know the token" };
-      case "Denied": {
-        const { resource, namespace } = subject;
-        return { outcome: decision, message: `you may not get ${resource} in namespace ${namespace}` };
-      }
-      case "Unavailable":
-        return {
-          outcome: decision,
-          message: "the operator has no right to review tokens: see docs/cluster.md",
-        };
-    }
   }
 
   #changed(change: Change): void {

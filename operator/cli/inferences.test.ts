@@ -144,6 +144,7 @@ describe("autoai inferences -n", () => {
       readiness: () => ({ ok: true, detail: "" }),
       metrics: async () => ({ contentType: "", text: "" }),
       journal: async () => ({ outcome: "Missing", message: "" }),
+      artifact: async () => ({ outcome: "Missing", message: "" }),
       predictions: async (request) => {
         asked.push(request);
         if (request.token !== "reader")

@@ -2,7 +2,7 @@
  * The operator's HTTP as a user reaches it: through the API server's proxy, as the kubeconfig says, with a token of the user's by
  * which the operator asks the API server who that is.
  */
-import { NAME_PATTERN } from "../api/meta.ts";
+import { API_VERSION, NAME_PATTERN } from "../api/meta.ts";
 import { ApiError, ApiServer } from "../cluster/kubernetes/api-server.ts";
 import { UsageError } from "./exit.ts";
 
@@ -14,6 +14,7 @@ export type OperatorServiceOptions = {
   readonly serviceAccount?: string;
 };
 
+type Resource = "trainingjobs" | "datasets" | "modeldeployments";
 type Query = Readonly<Record<string, string | number | undefined>>;
 
 const TOKEN_SECONDS = 600;
@@ -23,22 +24,18 @@ export class OperatorService {
   readonly #api = ApiServer.fromEnvironment();
   readonly #options: OperatorServiceOptions;
   /** What the account has to be allowed to get. */
-  readonly #resource: "trainingjobs" | "modeldeployments";
+  readonly #resource: Resource;
   #minted: { readonly token: string; readonly at: number } | undefined;
 
   /** Throws UsageError where a name is none; else where no cluster is configured. */
-  static of(
-    name: string,
-    options: OperatorServiceOptions,
-    resource: "trainingjobs" | "modeldeployments",
-  ): OperatorService {
+  static of(name: string, options: OperatorServiceOptions, resource: Resource): OperatorService {
     for (const part of [name, options.namespace, options.operatorNamespace, options.operatorService])
       if (!NAME_PATTERN.test(part))
         throw new UsageError(`${JSON.stringify(part)} is not a name in Kubernetes`);
     return new OperatorService(options, resource);
   }
 
-  private constructor(options: OperatorServiceOptions, resource: "trainingjobs" | "modeldeployments") {
+  private constructor(options: OperatorServiceOptions, resource: Resource) {
     this.#options = options;
     this.#resource = resource;
   }
@@ -53,6 +50,12 @@ export class OperatorService {
   async *stream(path: string, query: Query): AsyncGenerator<Uint8Array> {
     const headers = { "x-autoai-token": await this.#token() };
     yield* this.#api.stream(this.#path(path), { query, headers, silenceSeconds: 60 });
+  }
+
+  /** An object of the namespace, from the API server itself. Throws ApiError where that is refused. */
+  async object(name: string): Promise<unknown> {
+    const { namespace } = this.#options;
+    return this.#api.request("GET", `/apis/${API_VERSION}/namespaces/${namespace}/${this.#resource}/${name}`);
   }
 
   /** Whether it may be tried again: the operator is replaced, or the connection broke. */

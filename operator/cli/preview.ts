@@ -47,7 +47,8 @@ export async function preview(
 
 const SHOWN_CELL = 24;
 
-function previewText(file: string, profile: Profile): string {
+/** A profile for people. */
+export function previewText(file: string, profile: Profile): string {
   const { rows, columns, encoding, delimiter, sha256, sizeBytes } = profile;
   const cut = (text: string): string => {
     const clean = printable(text);

@@ -1,17 +1,13 @@
 /**
- * The operator's HTTP: /healthz, /readyz, /metrics, journals for those who may read the job, and prediction logs for those who may
- * read the deployment.
+ * The operator's HTTP: /healthz, /readyz, /metrics; journals, artifacts and prediction logs for those who may read what they
+ * belong to.
  */
 import { Readable } from "node:stream";
-import fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
+import fastify, { type FastifyInstance } from "fastify";
+import { type ArtifactSource, artifactRoutes } from "./artifacts.ts";
+import { CODES, NAMED, type Named, NO_TOKEN, type Refusal, tokenOf } from "./caller.ts";
 
 export type Verdict = { readonly ok: boolean; readonly detail: string };
-
-/** Why a caller may not read something: Denied 403, Unauthenticated 401, Unavailable 503, Missing 404, Busy 429. */
-export type Refusal = {
-  readonly outcome: "Denied" | "Unauthenticated" | "Unavailable" | "Missing" | "Busy";
-  readonly message: string;
-};
 
 export type JournalAnswer =
   | { readonly outcome: "Found"; readonly job: unknown; readonly entries: readonly unknown[] }
@@ -49,20 +45,13 @@ export type HttpSources = {
   }) => Promise<JournalAnswer>;
   /** A part of a prediction log, for who carries this token. */
   readonly predictions: (request: PredictionsRequest) => Promise<PredictionsAnswer>;
+  readonly artifact: ArtifactSource;
 };
 
-const CODES = {
-  ...{ Found: 200, Denied: 403, Unauthenticated: 401, Unavailable: 503, Missing: 404 },
-  Busy: 429,
-} as const;
 /** Prediction logs that are read at once: each holds a segment in memory. */
 const READERS = 4;
 /** For one part of a log: who reads more slowly than that keeps others out. */
 const PART_SECONDS = 120;
-/** The API server's proxy takes Authorization away: it is meant for itself. */
-const TOKEN_HEADER = "x-autoai-token";
-const NAME = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
-
 export function httpServer(sources: HttpSources): FastifyInstance {
   const app = fastify({ bodyLimit: 1024, requestTimeout: 30_000, forceCloseConnections: true });
   app.get("/healthz", async (_request, reply) => answer(reply, sources.health()));
@@ -127,21 +116,8 @@ export function httpServer(sources: HttpSources): FastifyInstance {
       return reply.header("content-type", "application/octet-stream").send(stream);
     },
   );
+  artifactRoutes(app, sources.artifact);
   return app;
-}
-
-type Named = { namespace: string; name: string };
-const NAMED = {
-  type: "object",
-  properties: {
-    namespace: { type: "string", maxLength: 63, pattern: NAME },
-    name: { type: "string", maxLength: 63, pattern: NAME },
-  },
-};
-const NO_TOKEN: Refusal = { outcome: "Unauthenticated", message: `give a bearer token in ${TOKEN_HEADER}` };
-
-function tokenOf({ headers }: FastifyRequest): string {
-  return String(headers[TOKEN_HEADER] ?? headers.authorization ?? "").replace(/^Bearer /, "");
 }
 
 function answer(

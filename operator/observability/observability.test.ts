@@ -78,6 +78,7 @@ describe("the operator's HTTP", () => {
         ? { outcome: "Found", frames: frames(request.name) }
         : { outcome: "Denied", message: "no" };
     },
+    artifact: async () => ({ outcome: "Missing", message: "none" }),
   };
   const opened: string[] = [];
   const ended: string[] = [];

@@ -23,11 +23,12 @@ import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type ArtifactStore, NotFoundError } from "./artifact-store.ts";
 import { checkKey, checkPrefix } from "./key.ts";
+import type { StoredStream, Streams } from "./streams.ts";
 
 /** No key starts with a dot, so nothing of it is ever listed. */
 const PARTIAL = ".partial";
 
-export class FileStore implements ArtifactStore {
+export class FileStore implements ArtifactStore, Streams {
   readonly #root: string;
 
   /** Makes the directory where there is none, readable by its owner alone. */
@@ -42,6 +43,14 @@ export class FileStore implements ArtifactStore {
 
   async get(key: string): Promise<Uint8Array> {
     return absent(key, readFile(this.#path(key)));
+  }
+
+  async open(key: string): Promise<StoredStream> {
+    const file = await absent(key, open(this.#path(key)));
+    const facts = await file.stat();
+    if (facts.isFile()) return { size: facts.size, body: file.createReadStream() };
+    await file.close();
+    throw new NotFoundError(key);
   }
 
   async put(key: string, body: Uint8Array): Promise<void> {

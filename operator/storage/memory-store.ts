@@ -1,9 +1,12 @@
 /** ArtifactStore in memory, for tests and for what need not outlive the process. */
+import { Readable } from "node:stream";
 import { type ArtifactStore, NotFoundError } from "./artifact-store.ts";
 import { checkKey, checkPrefix } from "./key.ts";
-import { PAGE, type Pages } from "./pages.ts";
 
-export class MemoryStore implements ArtifactStore, Pages {
+import { PAGE, type Pages } from "./pages.ts";
+import type { StoredStream, Streams } from "./streams.ts";
+
+export class MemoryStore implements ArtifactStore, Pages, Streams {
   readonly #objects = new Map<string, Uint8Array>();
 
   async get(key: string): Promise<Uint8Array> {
@@ -11,6 +14,11 @@ export class MemoryStore implements ArtifactStore, Pages {
     const body = this.#objects.get(key);
     if (body === undefined) throw new NotFoundError(key);
     return body.slice();
+  }
+
+  async open(key: string): Promise<StoredStream> {
+    const body = await this.get(key);
+    return { size: body.byteLength, body: Readable.from([Buffer.from(body)], { objectMode: false }) };
   }
 
   async put(key: string, body: Uint8Array): Promise<void> {

@@ -10,7 +10,10 @@ import { Client } from "minio";
 import { type ArtifactStore, NotFoundError, StoreError } from "./artifact-store.ts";
 import type { Grants, PostGrant } from "./grants.ts";
 import { checkKey, checkPrefix } from "./key.ts";
+
 import { PAGE, type Pages } from "./pages.ts";
+
+import type { StoredStream, Streams } from "./streams.ts";
 
 export type S3StoreOptions = {
   /** http://host:port or https://host:port. */
@@ -31,7 +34,7 @@ const CONNECTIONS = 64;
 const PASSING_STATUSES = new Set([408, 409, 429, 499, 500, 502, 503, 504, 520]);
 const ABSENT = new Set(["NoSuchKey", "NotFound"]);
 
-export class S3Store implements ArtifactStore, Grants, Pages {
+export class S3Store implements ArtifactStore, Grants, Pages, Streams {
   readonly #client: Client;
   readonly #options: S3StoreOptions;
 
@@ -73,6 +76,18 @@ export class S3Store implements ArtifactStore, Grants, Pages {
         const chunks: Buffer[] = [];
         for await (const chunk of await this.#client.getObject(this.#options.bucket, key)) chunks.push(chunk);
         return Buffer.concat(chunks);
+      },
+      key,
+    );
+  }
+
+  async open(key: string): Promise<StoredStream> {
+    checkKey(key);
+    return this.#attempt(
+      `read ${key}`,
+      async () => {
+        const body = (await this.#client.getObject(this.#options.bucket, key)) as http.IncomingMessage;
+        return { size: Number(body.headers["content-length"]), body };
       },
       key,
     );

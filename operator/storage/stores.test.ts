@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findMinio, type Minio, startMinio } from "../../test/minio.ts";
@@ -9,6 +10,7 @@ import { FileStore } from "./file-store.ts";
 import { InvalidKeyError } from "./key.ts";
 import { MemoryStore } from "./memory-store.ts";
 import { S3Store } from "./minio.ts";
+import type { Streams } from "./streams.ts";
 
 const directories: string[] = [];
 function directory(): string {
@@ -30,7 +32,8 @@ beforeAll(async () => {
 afterAll(() => minio?.close());
 
 let buckets = 0;
-type Making = () => ArtifactStore | Promise<ArtifactStore>;
+type Store = ArtifactStore & Streams;
+type Making = () => Store | Promise<Store>;
 async function bucket(): Promise<S3Store> {
   const store = new S3Store({ ...minio.options, bucket: `bucket-${++buckets}` });
   await store.ensureBucket();
@@ -65,6 +68,17 @@ describe.each(stores)("%s", (_, make) => {
     await expect(store.get("a/b/c")).rejects.toBeInstanceOf(NotFoundError);
     expect(await store.exists("a")).toBe(false);
     expect(await store.exists("a/b/c")).toBe(false);
+  });
+
+  it("reads an object as a stream of a known size, and knows at once that there is none", async () => {
+    const store = await make();
+    const large = new Uint8Array(300_000).fill(7);
+    await store.put("a/b", large);
+    const { size, body } = await store.open("a/b");
+    expect(size).toBe(large.byteLength);
+    expect(Buffer.compare(await buffer(body), large)).toBe(0);
+    await expect(store.open("a")).rejects.toBeInstanceOf(NotFoundError);
+    await expect(store.open("a/c")).rejects.toBeInstanceOf(NotFoundError);
   });
 
   it("lists and deletes by prefix, in the middle of a name too", async () => {

@@ -207,6 +207,17 @@ describe("commands on a job that is READY", () => {
     expect(html).not.toMatch(/url\(["']?(https?:)?\/\//i);
   });
 
+  test("model copies the package whole, and overwrites nothing", async () => {
+    const output = join(here.folder, "package");
+    const { stdout, stderr } = await cli("model", "job", "--output", output);
+    expect(stdout, stderr).toBe(`${output}\n`);
+    const { files } = JSON.parse(readFileSync(join(output, "model.json"), "utf8"));
+    for (const path of ["trained_model.joblib", ...Object.keys(files)])
+      expect(existsSync(join(output, path)), path).toBe(true);
+    const again = await cli("model", "job", "--output", output);
+    expect([again.code, again.stderr]).toEqual([2, expect.stringContaining("is there already")]);
+  });
+
   test(
     "retrain runs its recipe on new rows, with no token",
     async () => {

@@ -16,7 +16,7 @@ type TokenReview = {
 };
 
 export type Subject = {
-  readonly resource: "trainingjobs" | "modeldeployments";
+  readonly resource: "trainingjobs" | "datasets" | "modeldeployments";
   readonly namespace: string;
   readonly name: string;
 };

@@ -157,7 +157,7 @@ export class ApiServer {
     let timer = wait();
     context.setSignal(silence.signal);
     try {
-      await this.#config.applySecurityAuthentication(context);
+      await this.#authenticate(context);
       const response = await this.#http.send(context).toPromise();
       const { httpStatusCode: code, body } = response;
       this.#onRequest("GET", resourceOf(path), code);

@@ -1,0 +1,14 @@
+/** Reading what may be large without holding it: models, archives. */
+import type { Readable } from "node:stream";
+
+export type StoredStream = {
+  /** Bytes that will come. */
+  readonly size: number;
+  /** The object, once. It is destroyed, with an error, where the store fails on the way; who does not read it to its end destroys it. */
+  readonly body: Readable;
+};
+
+export interface Streams {
+  /** Throws NotFoundError where there is no such key, before anything is read. */
+  open(key: string): Promise<StoredStream>;
+}
