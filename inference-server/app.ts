@@ -2,6 +2,7 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
+import { readJsonBodies } from "./bodies.ts";
 import type { DriftMonitor } from "./drift/monitor.ts";
 import { InvalidRowsError, RequestError } from "./errors.ts";
 import type { PredictionLog } from "./log/prediction-log.ts";
@@ -30,6 +31,7 @@ export const app: FastifyPluginAsync<Served> = async (fastify, served) => {
   // Rows are checked by schema/rows.ts, which names every fault; the schemas of the routes are for documentation.
   fastify.setValidatorCompiler(() => (value) => ({ value }));
   fastify.setSerializerCompiler(() => (value) => JSON.stringify(value));
+  readJsonBodies(fastify);
   fastify.setErrorHandler(answerError);
   fastify.setNotFoundHandler((request, reply) =>
     reply.code(404).send({
@@ -67,7 +69,7 @@ export const app: FastifyPluginAsync<Served> = async (fastify, served) => {
 };
 
 /** One sentence, one word and the request's id; never a stack. */
-function answerError(
+export function answerError(
   this: FastifyInstance,
   error: unknown,
   request: FastifyRequest,

@@ -29,12 +29,15 @@ export class RequestError extends Error {
 export class InvalidRowsError extends RequestError {
   override readonly name = "InvalidRowsError";
   readonly problems: readonly Problem[];
+  /** How many there are, of which some are listed. */
+  readonly total: number;
   constructor(problems: readonly Problem[], total: number) {
     const first = problems[0];
     const where = first === undefined ? "" : `: ${describe(first)}`;
     const more = total > 1 ? ` (and ${total - 1} more)` : "";
     super(422, "InvalidRows", `the rows do not fit the model's schema${where}${more}`);
     this.problems = problems;
+    this.total = total;
   }
 }
 

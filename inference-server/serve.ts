@@ -2,7 +2,8 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from "fastify";
-import { app } from "./app.ts";
+import { answerError, app } from "./app.ts";
+import { answerNoRequest } from "./bodies.ts";
 import { DriftMonitor } from "./drift/monitor.ts";
 import { type LogLimits, type LogMode, PredictionLog } from "./log/prediction-log.ts";
 import { Shipper, type ShipperOptions } from "./log/shipper.ts";
@@ -97,6 +98,8 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
       return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
     },
     return503OnClosing: true,
+    clientErrorHandler: answerNoRequest,
+    frameworkErrors: answerError,
   });
   let isDraining = false;
   fastify.addHook("onSend", async (_, reply) => {

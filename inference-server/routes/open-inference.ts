@@ -1,10 +1,11 @@
 /** The Open Inference Protocol V2 (https://github.com/kserve/open-inference-protocol), over HTTP. */
 import type { FastifyPluginAsync } from "fastify";
 import type { Served } from "../app.ts";
+import { jsonParser } from "../bodies.ts";
 import { RequestError } from "../errors.ts";
+import { DATATYPES } from "../schema/datatypes.ts";
 import { ERROR_SCHEMA, exampleRow, type JsonSchema } from "../schema/openapi.ts";
-import { checkColumns } from "../schema/rows.ts";
-import { columnsOfTensors, inputTensors, outputTensors, parseInfer, tensorsOf } from "../schema/tensors.ts";
+import { checkTensors, inputTensors, outputTensors, parseInfer, tensorsOf } from "../schema/tensors.ts";
 import { answer } from "./predict.ts";
 
 type Named = { Params: { name: string; version?: string } };
@@ -12,11 +13,12 @@ type Named = { Params: { name: string; version?: string } };
 export const openInferenceRoutes: FastifyPluginAsync<Served> = async (fastify, served) => {
   const { model, schema, runtime, maxRows } = served;
   const name = model.manifest.provenance.job.name;
-  const about = (summary: string, body?: JsonSchema) => ({
+  const about = (summary: string, { path = "", body }: { path?: string; body?: JsonSchema } = {}) => ({
     schema: {
       summary,
       tags: ["Open Inference Protocol V2"],
       ...(body ? { body } : {}),
+      ...(path === "" ? {} : { params: paramsSchema(path) }),
       response: {
         "2xx": { description: "As the protocol has it", type: "object", additionalProperties: true },
         "4xx": { description: "Not as expected", ...ERROR_SCHEMA },
@@ -38,10 +40,10 @@ export const openInferenceRoutes: FastifyPluginAsync<Served> = async (fastify, s
     }
   };
   // Clients of the protocol send JSON under other types, or none (tritonclient).
-  const json = fastify.getDefaultJsonParser("remove", "ignore");
-  fastify.addContentTypeParser("*", { parseAs: "string" }, (request, body, done) => {
+  const json = jsonParser(fastify);
+  fastify.addContentTypeParser<Buffer>("*", { parseAs: "buffer" }, (request, body, done) => {
     if (request.headers["inference-header-content-length"] === undefined) {
-      json(request, body as string, done);
+      void json(request, body, done);
       return;
     }
     const message =
@@ -63,7 +65,7 @@ export const openInferenceRoutes: FastifyPluginAsync<Served> = async (fastify, s
     return { ready: true };
   });
   for (const path of ["/v2/models/:name", "/v2/models/:name/versions/:version"]) {
-    fastify.get<Named>(path, about("The model's tensors"), async ({ params }) => {
+    fastify.get<Named>(path, about("The model's tensors", { path }), async ({ params }) => {
       checkNamed(params);
       return {
         name,
@@ -74,16 +76,15 @@ export const openInferenceRoutes: FastifyPluginAsync<Served> = async (fastify, s
         parameters: { content_type: "pd" },
       };
     });
-    fastify.get<Named>(`${path}/ready`, about("Whether the model answers"), async ({ params }) => {
+    fastify.get<Named>(`${path}/ready`, about("Whether the model answers", { path }), async ({ params }) => {
       checkNamed(params);
       if (!runtime.status().ready) throw notReady();
       return { name, ready: true };
     });
-    fastify.post<Named>(`${path}/infer`, about("Predict", inferSchema()), async (request) => {
+    fastify.post<Named>(`${path}/infer`, about("Predict", { path, body: inferSchema() }), async (request) => {
       checkNamed(request.params);
       const asked = parseInfer(request.body);
-      const columns = columnsOfTensors(asked);
-      const checked = checkColumns(schema, columns, maxRows);
+      const { checked, columns } = checkTensors(schema, asked, maxRows);
       const { warnings } = checked;
       const prediction = await answer(served, request, checked, { columns: Object.fromEntries(columns) });
       return {
@@ -97,6 +98,16 @@ export const openInferenceRoutes: FastifyPluginAsync<Served> = async (fastify, s
         outputs: tensorsOf(prediction, schema, asked.outputs),
       };
     });
+  }
+
+  function paramsSchema(path: string): JsonSchema {
+    const properties = {
+      name: { type: "string", enum: [name], description: "Of the model: its job's." },
+      ...(path.endsWith(":version")
+        ? { version: { type: "string", enum: [model.digest], description: "The model's digest." } }
+        : {}),
+    };
+    return { type: "object", required: Object.keys(properties), properties };
   }
 
   function inferSchema(): JsonSchema {
@@ -119,9 +130,9 @@ export const openInferenceRoutes: FastifyPluginAsync<Served> = async (fastify, s
             type: "object",
             required: ["name", "shape", "datatype", "data"],
             properties: {
-              name: { type: "string" },
-              shape: { type: "array", items: { type: "integer" } },
-              datatype: { type: "string" },
+              name: { type: "string", minLength: 1, maxLength: 256 },
+              shape: { type: "array", minItems: 1, maxItems: 2, items: { type: "integer", minimum: 0 } },
+              datatype: { type: "string", enum: [...DATATYPES.keys()] },
               parameters: { type: "object", additionalProperties: true },
               data: { type: "array", items: {} },
             },

@@ -6,21 +6,8 @@ import { z } from "zod";
 import { InvalidRowsError, type Problem, RequestError } from "../errors.ts";
 import type { Prediction } from "../runtime/runtime.ts";
 import type { Column, ModelSchema } from "./columns.ts";
-import { MAX_PROBLEMS, wrongRequest } from "./rows.ts";
-
-const NUMBERS = [
-  "FP64",
-  "FP32",
-  "FP16",
-  "INT64",
-  "INT32",
-  "INT16",
-  "INT8",
-  "UINT64",
-  "UINT32",
-  "UINT16",
-  "UINT8",
-];
+import { DATATYPES, ENCODED } from "./datatypes.ts";
+import { type CheckedRows, checkColumns, kindOf, MAX_PROBLEMS, wrongRequest } from "./rows.ts";
 
 const Parameters = z.looseObject({ content_type: z.string().optional() });
 const InferRequest = z.looseObject({
@@ -31,7 +18,7 @@ const InferRequest = z.looseObject({
       z.looseObject({
         name: z.string().min(1).max(256),
         shape: z.array(z.int().min(0)).min(1).max(2),
-        datatype: z.enum(["BOOL", "BYTES", ...NUMBERS]),
+        datatype: z.enum([...DATATYPES.keys()]),
         parameters: Parameters.optional(),
         data: z.array(z.unknown()),
       }),
@@ -57,41 +44,68 @@ export function parseInfer(body: unknown): InferRequest {
   throw new InvalidRowsError(problems.slice(0, MAX_PROBLEMS), problems.length);
 }
 
-/** Columns by name. Numbers of BYTES tensors are text, which a column of codes takes as well. */
-export function columnsOfTensors({ inputs }: InferRequest): Map<string, unknown[]> {
+export type Columns = ReadonlyMap<string, unknown[]>;
+
+/**
+ * The tensors as named columns, checked.
+ * @throws InvalidRowsError that names values of another datatype than their tensor's, and all that checkColumns names
+ */
+export function checkTensors(
+  schema: ModelSchema,
+  request: InferRequest,
+  maxRows: number,
+): { checked: CheckedRows; columns: Columns } {
+  const { columns, problems } = columnsOfTensors(request);
+  try {
+    const checked = checkColumns(schema, columns, maxRows);
+    if (problems.length === 0) return { checked, columns };
+  } catch (error) {
+    if (!(error instanceof InvalidRowsError) || problems.length === 0) throw error;
+    const named = new Set(error.problems.map(({ field, row }) => `${row} ${field}`));
+    const more = problems.filter(({ field, row }) => !named.has(`${row} ${field}`));
+    throw new InvalidRowsError(
+      [...error.problems, ...more].slice(0, MAX_PROBLEMS),
+      error.total + more.length,
+    );
+  }
+  throw new InvalidRowsError(problems.slice(0, MAX_PROBLEMS), problems.length);
+}
+
+/** @throws InvalidRowsError where values are not as many as the shape says */
+function columnsOfTensors({ inputs }: InferRequest): { columns: Columns; problems: readonly Problem[] } {
   const columns = new Map<string, unknown[]>();
-  const problems: Problem[] = [];
+  const lengths: Problem[] = [];
+  const types: Problem[] = [];
   for (const { name, shape, datatype, parameters, data } of inputs) {
-    const cells = data.length > 0 && data.every(Array.isArray) ? (data as unknown[][]).flat() : data;
     const [rows = 0, width = 1] = shape;
+    const nested = data.length > 0 && data.every((row) => Array.isArray(row) && row.length === 1);
+    const cells = nested ? (data as unknown[][]).flat() : data;
     if (width !== 1 || cells.length !== rows) {
-      problems.push({
+      lengths.push({
         field: name,
         problem: "Length",
-        expected: `shape [rows] or [rows, 1], and as many values in data`,
+        expected: "shape [rows] or [rows, 1], and as many values in data",
         found: `shape [${shape.join(", ")}] and ${cells.length} values`,
       });
       continue;
     }
     if (columns.has(name)) throw wrongRequest(`each input once`, `${JSON.stringify(name)} twice`);
-    const base64 = parameters?.content_type === "base64";
+    const encoded = datatype === "BYTES" && parameters?.content_type === "base64";
+    const type = encoded ? ENCODED : DATATYPES.get(datatype);
     columns.set(
       name,
-      datatype === "BYTES" && base64 ? cells.map(fromBase64) : cells.map(withoutNaN(datatype)),
+      cells.map((cell, row) => {
+        const read = type?.read(cell);
+        if (read !== undefined) return read;
+        const expected = `${datatype}: ${type?.expected ?? "another datatype"}`;
+        types.push({ row, field: name, problem: "Type", expected, found: kindOf(cell) });
+        return cell;
+      }),
     );
   }
-  if (problems.length > 0) throw new InvalidRowsError(problems.slice(0, MAX_PROBLEMS), problems.length);
-  return columns;
+  if (lengths.length > 0) throw new InvalidRowsError(lengths.slice(0, MAX_PROBLEMS), lengths.length);
+  return { columns, problems: types };
 }
-
-/** Some clients write NaN as a text, since JSON has none. */
-function withoutNaN(datatype: string): (cell: unknown) => unknown {
-  if (datatype === "BOOL") return (cell) => (cell === 0 ? false : cell === 1 ? true : cell);
-  return (cell) => (NUMBERS.includes(datatype) && cell === "NaN" ? null : cell);
-}
-
-const fromBase64 = (cell: unknown): unknown =>
-  typeof cell === "string" ? Buffer.from(cell, "base64").toString("utf8") : cell;
 
 export type Tensor = {
   readonly name: string;
