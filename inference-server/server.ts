@@ -112,7 +112,10 @@ try {
   closeWithGrace({ delay: END_MILLISECONDS, logger: false }, async ({ err }) => {
     if (err) server.fastify.log.error({ err }, "ending after an error");
     else await server.drain();
-    await server.close();
+    await server.close().catch((error) => {
+      server.fastify.log.error({ err: error }, "the end was not as it should be");
+      throw error;
+    });
   });
   await server.fastify.listen({ host: options.host, port: Number(options.port) });
 } catch (error) {

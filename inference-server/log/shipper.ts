@@ -82,7 +82,7 @@ export class Shipper {
     this.#ending.abort();
     await this.#running;
     const { folder, log } = this.#options;
-    const deadline = AbortSignal.timeout(milliseconds);
+    const deadline = AbortSignal.timeout(Math.ceil(milliseconds));
     while (!deadline.aborted && folder.waiting.segments > 0) {
       if (!(await this.#shipNext(deadline))) await pause(Math.min(1, this.#pauseSeconds()), deadline);
     }
