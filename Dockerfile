@@ -15,6 +15,7 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY operator operator
 COPY inference-server inference-server
+COPY console/server console/server
 RUN npm run build
 
 FROM ${PYTHON_IMAGE} AS runner

