@@ -30,6 +30,7 @@ format: ## format and fix
 	@scripts/setup --dev
 	@npm run --silent format
 	@cd runner && ../.venv/bin/ruff check --fix . && ../.venv/bin/ruff format .
+	@cd clients/python && ../../.venv/bin/ruff check --fix . && ../../.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix examples bench
 	@.venv/bin/ruff format examples bench
 
