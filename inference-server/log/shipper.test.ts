@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type LogGrant, predictionLogPrefix, segmentOf } from "../../operator/api/prediction-log.ts";
@@ -279,4 +279,30 @@ describe("to a store that fails", () => {
     expect(seen.said.at(-1)).toMatch(/1 segments .* were not sent: they stay on the disk/);
     expect(files()).toHaveLength(1);
   });
+});
+
+test("what made room while it was being sent is counted only where it was not sent", async () => {
+  const dropped: number[] = [];
+  const log = new PredictionLog({
+    ...{ folder, mode: "Strict", sample: 1, clock: Date, random: Math.random },
+    observer: { logged: () => undefined, lag: () => undefined, dropped: (entries) => dropped.push(entries) },
+    limits: { segmentBytes: 100, totalBytes: 900 },
+  });
+  const segments = log.folder;
+  if (!segments) throw new Error("no folder");
+  const takeAndPressOut = async (name: string) => {
+    const taken = segments.take();
+    if (!taken) throw new Error("no segment");
+    for (let number = 0; files().includes(basename(taken.path)); number++)
+      await record(log, `${name}${number}`);
+    return taken;
+  };
+  await record(log, "first");
+  const unsent = await takeAndPressOut("a");
+  expect(dropped).toEqual([]);
+  segments.kept(unsent);
+  expect(dropped).toEqual([1]);
+  await segments.sent(await takeAndPressOut("b"));
+  expect(dropped).toEqual([1]);
+  await log.close();
 });

@@ -5,7 +5,7 @@
  * again, for as long as the folder has room. A segment's key follows from its file: one that is sent twice, because the server ended
  * between its arrival and its removal, is one object.
  */
-import { readFile, stat } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -111,8 +111,10 @@ export class Shipper {
     if (!segment) return true;
     try {
       const bytes = await this.#ship(segment, signal);
+      // It made room for others before it was read: that is counted.
+      if (bytes === undefined) folder.kept(segment);
       await folder.sent(segment);
-      observer.shipped(bytes);
+      if (bytes) observer.shipped(bytes);
       if (this.#failures > 0) log.info(`the prediction log is sent again, after ${this.#failures} failures`);
       this.#failures = 0;
       return true;
@@ -134,14 +136,13 @@ export class Shipper {
     }
   }
 
-  /** Bytes that were sent. */
-  async #ship(segment: Segment, signal: AbortSignal): Promise<number> {
-    const body = await contentOf(segment.path);
-    if (body === undefined || body.length === 0) return 0;
+  /** Bytes that were sent; undefined where the segment is gone. */
+  async #ship(segment: Segment, signal: AbortSignal): Promise<number | undefined> {
+    const content = await contentOf(segment.path);
+    if (!content?.body.length) return content && 0;
+    const { body, last } = content;
     const grant = await this.#grant();
     const packed = await compress(body, { level: COMPRESSION_LEVEL });
-    // Of its last write: the same however often it is tried, and by whatever process.
-    const last = Math.ceil((await stat(segment.path)).mtimeMs);
     const name = basename(segment.path, ".ndjson");
     await post(grant, segmentKey(grant.prefix, last, this.#options.server, name), packed, signal);
     return packed.length;
@@ -172,11 +173,16 @@ export class Shipper {
   }
 }
 
-/** Whole lines of a segment; undefined where it was dropped. What follows the last line's end was cut short by a crash, and acknowledged by nobody. */
-async function contentOf(path: string): Promise<Buffer | undefined> {
+/**
+ * Whole lines of a segment; undefined where it was dropped. What follows the last line's end was cut short by a crash, and
+ * acknowledged by nobody. `last` is the time of its last write: the same however often it is sent, and by whatever process.
+ */
+async function contentOf(path: string): Promise<{ body: Buffer; last: number } | undefined> {
   try {
-    const body = await readFile(path);
-    return body.subarray(0, body.lastIndexOf(10) + 1);
+    await using file = await open(path);
+    const body = await file.readFile();
+    const { mtimeMs } = await file.stat();
+    return { body: body.subarray(0, body.lastIndexOf(10) + 1), last: Math.ceil(mtimeMs) };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;

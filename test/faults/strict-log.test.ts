@@ -110,7 +110,9 @@ async function logged(): Promise<string[]> {
   return lines.map((line) => (JSON.parse(line) as LogEntry).requestId);
 }
 
-test("killed under load, again and again, the server has logged every prediction that it gave, once", async () => {
+test("killed under load, again and again, the server has logged every prediction that it gave, once", {
+  timeout: (ROUNDS + 1) * 60_000,
+}, async () => {
   using model = await modelPackage("logistic");
   const asked = new Set<string>();
   const acknowledged = new Set<string>();
