@@ -1,9 +1,8 @@
 /** The rounds as JSON and as a table for people. */
-import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, release } from "node:os";
 import { join } from "node:path";
 import { median } from "../overhead/intervals.ts";
+import { circumstances } from "./circumstances.ts";
 
 export type Round = {
   /** From the call to the result, less the code's own time. */
@@ -19,10 +18,7 @@ const GOALS = { claim: 1.3, store: 1.5 } as const;
 const MOST_REQUESTS = 8;
 
 export function writeResults(root: string, results: Results): string {
-  const git = (...args: string[]) => execFileSync("git", ["-C", root, ...args], { encoding: "utf8" }).trim();
-  const commit = `${git("rev-parse", "--short", "HEAD")}${git("status", "--porcelain") === "" ? "" : "-dirty"}`;
-  const machine = `${availableParallelism()} of ${cpus().length} CPUs, ${process.arch}, Linux ${release()}, Node ${process.version}`;
-  const at = `${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`;
+  const { commit, machine, at } = circumstances(root);
   const text = markdown(results, `${machine}; ${loads(results)}; commit ${commit}; ${at}.`);
   const folder = join(root, "bench/results");
   mkdirSync(folder, { recursive: true });

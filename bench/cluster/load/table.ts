@@ -1,0 +1,91 @@
+/** The runs as JSON and as a table for people. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { circumstances } from "../circumstances.ts";
+
+export type Run = {
+  readonly jobs: number;
+  readonly ready: number;
+  readonly lost: number;
+  readonly seconds: number;
+  /** Until the last job was applied. */
+  readonly applied: number;
+  readonly idleMib: number;
+  readonly mostMib: number;
+  readonly cpuSeconds: number;
+  /** Upper bounds, by the buckets of autoai_queue_wait_seconds. */
+  readonly queueP50: number;
+  readonly queueP99: number;
+  readonly peakQueue: number;
+  readonly reconciles: number;
+  readonly apiRequests: number;
+  readonly pods: number;
+  readonly podsTwice: number;
+  readonly replies: number;
+  readonly repliesJournaled: number;
+  /** Between two entries of one journal, or from the job's creation to its first one. */
+  readonly longestGapSeconds: number;
+  /** Of each job from its creation to its end, sorted. */
+  readonly jobSeconds: readonly number[];
+};
+
+const MOST_MIB = 400e6 / 1024 ** 2;
+const LONGEST_WAIT = 1;
+
+export function writeLoad(root: string, plane: string, runs: readonly Run[]): string {
+  const about = circumstances(root);
+  const text = markdown(plane, runs, `${about.machine}; commit ${about.commit}; ${about.at}.`);
+  const folder = join(root, "bench/results");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "cluster-load.json"), `${JSON.stringify({ ...about, plane, runs }, null, 1)}\n`);
+  writeFileSync(join(folder, "cluster-load.md"), text);
+  return text;
+}
+
+function markdown(plane: string, runs: readonly Run[], about: string): string {
+  const row = (name: string, cell: (run: Run) => string | number) =>
+    `| ${name} | ${runs.map(cell).join(" | ")} |`;
+  const most = runs.reduce((one, other) => (other.jobs > one.jobs ? other : one));
+  const at = (run: Run, part: number) =>
+    run.jobSeconds[Math.min(run.jobSeconds.length - 1, Math.floor(part * run.jobSeconds.length))] ?? 0;
+  const verdict = (fine: boolean) => (fine ? "within" : "NOT within");
+  return [
+    "# What many jobs at once cost the operator",
+    "",
+    `One operator, built, as a process of this machine; a MinIO and the scripted LLM beside it; pods on ${plane}. Such pods run`,
+    "no code: a stand-in for their couriers (test/fakes/instant-courier.ts) leaves in the store, by the grants of each pod's errand, what a courier",
+    "would, made up. So the figures are the operator's and the control plane's, and say nothing of training. All jobs are applied at once.",
+    "",
+    row("jobs at once", ({ jobs }) => jobs),
+    `| --- |${" --- |".repeat(runs.length)}`,
+    row("READY, lost", ({ ready, lost }) => `${ready}, ${lost}`),
+    row("memory, before and at most, MB", ({ idleMib, mostMib }) => `${mb(idleMib)}, ${mb(mostMib)}`),
+    row(
+      "CPU seconds, in all and a job",
+      ({ cpuSeconds, jobs }) => `${cpuSeconds.toFixed(1)}, ${(cpuSeconds / jobs).toFixed(2)}`,
+    ),
+    row("seconds until all had ended", ({ seconds }) => seconds.toFixed(0)),
+    row("seconds of a job: least, median, greatest", (run) =>
+      [0, 0.5, 1].map((part) => at(run, part).toFixed(0)).join(", "),
+    ),
+    row("longest a job went without a new entry, s", ({ longestGapSeconds }) => longestGapSeconds.toFixed(0)),
+    row("wait for a worker, p50 and p99, s, at most", ({ queueP50, queueP99 }) => `${queueP50}, ${queueP99}`),
+    row("longest queue, at a look each second", ({ peakQueue }) => peakQueue),
+    row("pods, of which made twice", ({ pods, podsTwice }) => `${pods}, ${podsTwice}`),
+    row(
+      "replies of the LLM, of which in journals",
+      ({ replies, repliesJournaled }) => `${replies}, ${repliesJournaled}`,
+    ),
+    row("requests to the API server, a job", ({ apiRequests, jobs }) => Math.round(apiRequests / jobs)),
+    row("reconciles, a job", ({ reconciles, jobs }) => Math.round(reconciles / jobs)),
+    "",
+    `- Memory with ${most.jobs} jobs: ${mb(most.mostMib)} MB, ${verdict(most.mostMib <= MOST_MIB)} the goal of 400 MB.`,
+    `- Wait for a worker with ${most.jobs} jobs: p99 at most ${most.queueP99} s by the operator's own histogram, ${verdict(most.queueP99 <= LONGEST_WAIT)} the goal of 1 s.`,
+    `- ${most.ready} of ${most.jobs} jobs became READY, ${most.lost} were lost, ${most.podsTwice} pods were made twice.`,
+    "",
+    about,
+    "",
+  ].join("\n");
+}
+
+const mb = (mib: number): string => ((mib * 1024 ** 2) / 1e6).toFixed(0);
