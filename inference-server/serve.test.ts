@@ -164,7 +164,10 @@ test("a model that does not answer its reference rows as it did is refused", asy
 
 test("requests that come while the worker works are one batch, and no batch has more rows than its cap", async () => {
   using model = await modelPackage("logistic");
-  await using server = await modelServer(model.directory, { engine: "DataFrame", limits: { batchRows: 20 } });
+  await using server = await modelServer(model.directory, {
+    engine: "DataFrame",
+    limits: { batchRows: 20, largeBatchRows: 20 },
+  });
   await Promise.all(Array.from({ length: 60 }, () => server.post("/predict", { rows: [ROW] })));
   const text = (await server.fastify.inject("/metrics")).body;
   const of = (name: string) => Number(new RegExp(`^${name}\\{[^}]*\\} (\\S+)$`, "m").exec(text)?.[1]);

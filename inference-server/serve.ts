@@ -27,6 +27,7 @@ export const DEFAULT_LIMITS: ServeLimits = {
   bodyBytes: 16 * 1024 ** 2,
   requestRows: 10_000,
   batchRows: 512,
+  largeBatchRows: 4096,
   waitingRows: 20_000,
   waitMilliseconds: 10_000,
   batchMilliseconds: 30_000,

@@ -3,7 +3,7 @@ import { BatchQueue } from "./batch-queue.ts";
 import type { RowBatch } from "./runtime.ts";
 
 const rows = (count: number, types = ""): RowBatch => ({ count, numbers: [], texts: [], types });
-const limits = { batchRows: 512, waitingRows: 2000, waitMilliseconds: 100 };
+const limits = { batchRows: 512, largeBatchRows: 4096, waitingRows: 2000, waitMilliseconds: 100 };
 const queueOf = (now = () => 0) => new BatchQueue(limits, now);
 const add = (queue: BatchQueue, batch: RowBatch) => {
   const answer = queue.add(batch);
@@ -48,6 +48,20 @@ describe("a batch", () => {
     expect(queue.rows).toBe(0);
   });
 });
+
+test.each([
+  ["fast", 0.01, 1500],
+  ["slower", 0.05, 1000],
+  ["slow", 5, 500],
+])(
+  "after 512 rows of a %s model, in %d s, the next batch of requests of 100 rows has %i",
+  (_, seconds, expected) => {
+    const queue = queueOf();
+    for (let n = 0; n < 15; n++) add(queue, rows(100));
+    queue.took(512, seconds);
+    expect(counts(queue)).toHaveLength(expected / 100);
+  },
+);
 
 test("more than may wait is refused, but never a request that finds nothing waiting", () => {
   const queue = queueOf();

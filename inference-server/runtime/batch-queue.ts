@@ -10,23 +10,40 @@ export type Waiting = {
 };
 
 export type QueueLimits = {
-  /** Rows of a batch; a single request may have more. */
+  /** Rows of a batch, however slow the model is; a single request may have more. */
   readonly batchRows: number;
+  /** Rows of a batch of a model that is fast enough for them. */
+  readonly largeBatchRows: number;
   /** Rows that may wait. */
   readonly waitingRows: number;
   /** Milliseconds that a request may wait. */
   readonly waitMilliseconds: number;
 };
 
+/** What a request waits for at most while others are computed, if they are many. */
+const LARGE_BATCH_SECONDS = 0.1;
+
 export class BatchQueue {
   readonly #limits: QueueLimits;
   readonly #now: () => number;
   #waiting: Waiting[] = [];
   #rows = 0;
+  #cap: number;
 
   constructor(limits: QueueLimits, now: () => number) {
     this.#limits = limits;
     this.#now = now;
+    this.#cap = limits.batchRows;
+  }
+
+  /**
+   * Told how long a batch took: the next may have as many rows as would take LARGE_BATCH_SECONDS at that rate. What a
+   * batch costs is partly the same whatever its size, so a large one is cheaper by the row.
+   */
+  took(rows: number, seconds: number): void {
+    const { batchRows, largeBatchRows } = this.#limits;
+    const wanted = (rows * LARGE_BATCH_SECONDS) / Math.max(seconds, 1e-6);
+    this.#cap = Math.max(batchRows, Math.min(largeBatchRows, Math.floor(wanted)));
   }
 
   get rows(): number {
@@ -58,7 +75,7 @@ export class BatchQueue {
       }
       // The oldest is always taken; those that do not go with it stay in their order.
       const first = batch[0];
-      const joins = one.rows.types === first?.rows.types && rows + one.rows.count <= this.#limits.batchRows;
+      const joins = one.rows.types === first?.rows.types && rows + one.rows.count <= this.#cap;
       if (first !== undefined && !joins) {
         left.push(one);
         continue;

@@ -259,7 +259,9 @@ export class PythonWorker implements ModelRuntime {
       const requests = batch.map((one) => one.rows);
       connection.send(encodeRows("predict", requests));
       const prediction = this.#read(await connection.receive(this.#frameLimit(rows)), rows);
-      observer.batch(rows, batch.length, (clock.now() - start) / 1000);
+      const seconds = (clock.now() - start) / 1000;
+      this.#queue.took(rows, seconds);
+      observer.batch(rows, batch.length, seconds);
       return () => share(batch, prediction, schema.classes.length);
     } catch (error) {
       if (error instanceof ModelFailedError) {
