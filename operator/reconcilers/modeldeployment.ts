@@ -147,8 +147,8 @@ function situationOf(rollout: Rollout, { model, note }: Resolved): Situation {
   if (complete && wanted === 0)
     return { type: "Ready", reason: "ScaledToZero", message: "spec.replicas is 0: nothing is served" };
   if (complete) {
-    const servers = `${ready} of ${wanted} server${wanted === 1 ? "" : "s"}`;
-    return { type: "Ready", reason: "Serving", message: `${servers} answer with ${what}${note}` };
+    const servers = wanted === 1 ? "1 server answers" : `${ready} servers answer`;
+    return { type: "Ready", reason: "Serving", message: `${servers} with ${what}${note}` };
   }
   const other =
     servedDigest !== undefined && servedDigest !== model.digest

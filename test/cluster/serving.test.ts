@@ -1,14 +1,15 @@
 /**
- * Models served on a real cluster: a job that deploys; rolls, kills, tampering and misbehaviour under the eyes of a client in the
- * cluster. One installation, one namespace; the tests go on from each other, in their order.
+ * Models served on a real cluster: rolls, kills, tampering and misbehaviour under the eyes of a client in the cluster; and a job that
+ * is trained meanwhile and deploys. One installation, one namespace; the tests go on from each other, in their order.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { ModelManifest } from "../../operator/api/model-manifest.ts";
+import { find, Journal } from "../../operator/agent/journal.ts";
 import { ModelDeployment, type ModelDeploymentStatus } from "../../operator/api/modeldeployment.ts";
 import { TrainingJob } from "../../operator/api/trainingjob.ts";
+import { journalPrefix } from "../../operator/evaluation/context.ts";
 import type { S3Store } from "../../operator/storage/minio.ts";
 import { breaches } from "../chart/restricted.ts";
 import { kstatusFaults } from "../kstatus.ts";
@@ -30,6 +31,8 @@ let closeStore = () => {};
 let client: Client;
 let history: Awaited<ReturnType<typeof watched>>;
 let environment: Environment;
+/** What the example deploys. */
+let deployed: unknown;
 /** What each model predicts, by its digest. */
 const values: Record<string, number> = {};
 const digests: Record<string, string> = {};
@@ -84,6 +87,20 @@ async function podsOf(name: string): Promise<Json[]> {
   return JSON.parse(list).items;
 }
 
+async function patchDeploy(patch: object): Promise<void> {
+  const job = ["trainingjobs.autoai.dev", "churn", "-n", namespace];
+  await cluster.kubectl("patch", ...job, "--type=json", "-p", JSON.stringify(patch));
+}
+
+async function nothingLeft(what: RegExp): Promise<void> {
+  const kinds =
+    "modeldeployments.autoai.dev,pods,deployments,replicasets,services,secrets,networkpolicies,poddisruptionbudgets";
+  await eventually("the end of all that served", 90, async () => {
+    const left = await cluster.kubectl("get", kinds, "-n", namespace, "-o", "name");
+    return !left.split("\n").some((name) => what.test(name));
+  });
+}
+
 const url = (name: string, path = "/predict") => `http://${name}.${namespace}.svc${path}`;
 
 async function planted(name: string, value: number, more: object = {}): Promise<void> {
@@ -107,84 +124,29 @@ beforeAll(async () => {
   history = await watched(cluster, namespace, "modeldeployments.autoai.dev");
   // The example, in more of a hurry.
   const example = parse(readFileSync(join(EXAMPLES, "cluster/churn.yaml"), "utf8"));
-  await cluster.apply({
-    ...example,
-    metadata: { ...example.metadata, namespace },
-    spec: { ...example.spec, budget: { maxSteps: 1, maxSeconds: 300 } },
-  });
+  const { deploy: wanted, ...spec } = example.spec;
+  deployed = wanted;
+  const budget = { maxSteps: 1, maxSeconds: 150 };
+  // It trains meanwhile, and leaves room for others.
+  const sandbox = { resources: { cpu: "500m" } };
+  const metadata = { ...example.metadata, namespace };
+  await cluster.apply({ ...example, metadata, spec: { ...spec, budget, sandbox } });
   client = await clientIn(cluster, namespace);
-}, 3 * MINUTES);
+  environment = await eventually("the environment of the job", 120, async () => {
+    const job = TrainingJob.parse(await cluster.get("trainingjobs.autoai.dev", namespace, "churn"));
+    const { entries } = await Journal.load(store, journalPrefix(job), { now: Date.now }, 0);
+    const digest = find(entries, "DatasetPrepared")?.environment;
+    return digest === undefined
+      ? undefined
+      : { digest, lock: await store.get(`environments/${digest}/lock.txt`) };
+  });
+  await planted("one", 1);
+  await planted("two", 2);
+}, 5 * MINUTES);
 
 afterAll(() => {
   history?.stop();
   closeStore();
-});
-
-describe("a job that deploys", () => {
-  test(
-    "is READY, and its model answers at the Service, as what its status says",
-    async () => {
-      const status = await until(
-        "churn",
-        "the model of the job to answer",
-        ({ conditions }) => {
-          const ready = conditions?.find(({ type }) => type === "Ready");
-          return ready?.status === "True";
-        },
-        240,
-      );
-      const trained = TrainingJob.parse(await cluster.get("trainingjobs.autoai.dev", namespace, "churn"));
-      expect(status).toMatchObject({
-        url: `http://churn.${namespace}.svc`,
-        replicas: 1,
-        trainingJob: "churn",
-        modelDigest: trained.status?.model?.digest,
-      });
-      expect(status.runtime).toMatch(/^(Compiled|DataFrame|Onnx)$/);
-      const about = await client.ask(`${status.url}/v1/model`);
-      expect(about.body).toMatchObject({ digest: status.modelDigest, runtime: { engine: status.runtime } });
-      const answer = await client.ask(`${status.url}/predict`, { rows: [about.body.example] });
-      expect(answer).toMatchObject({ status: 200, body: { model: { digest: status.modelDigest } } });
-    },
-    5 * MINUTES,
-  );
-
-  test("in pods that are restricted, without a token", async () => {
-    const [pod] = await podsOf("churn");
-    expect(breaches(pod.spec)).toEqual([]);
-    const mounts = [...pod.spec.initContainers, ...pod.spec.containers].flatMap(
-      (one: Json) => one.volumeMounts ?? [],
-    );
-    expect(mounts.map((mount: Json) => mount.mountPath).join()).not.toContain("serviceaccount");
-  });
-
-  test(
-    "serves no longer when deploy is taken out of its spec, and leaves nothing",
-    async () => {
-      const trained = TrainingJob.parse(await cluster.get("trainingjobs.autoai.dev", namespace, "churn"));
-      const prefix = (trained.status?.model?.uri ?? "").replace(/^s3:\/\/[^/]+\//, "");
-      const manifest = ModelManifest.parse(
-        JSON.parse(new TextDecoder().decode(await store.get(`${prefix}/model.json`))),
-      );
-      environment = {
-        digest: manifest.provenance.environment,
-        lock: await store.get(`${prefix}/lock.txt`),
-      };
-      await cluster.kubectl(
-        ...["patch", "trainingjobs.autoai.dev", "churn", "-n", namespace, "--type=json"],
-        ...["-p", '[{"op":"remove","path":"/spec/deploy"}]'],
-      );
-      const kinds =
-        "modeldeployments.autoai.dev,deployments,services,secrets,networkpolicies,poddisruptionbudgets";
-      await eventually("the end of all that served", 90, async () => {
-        const left = await cluster.kubectl("get", kinds, "-n", namespace, "-o", "name");
-        return left.split("\n").filter((name) => /churn/.test(name)).length === 0;
-      });
-      await planted("one", 1);
-      await planted("two", 2);
-    },
-    3 * MINUTES,
-  );
 });
 
 describe("two servers under load", () => {
@@ -373,14 +335,57 @@ test(
   "what is deleted leaves nothing",
   async () => {
     await cluster.kubectl("delete", "modeldeployments.autoai.dev", "steady", "wild", "-n", namespace);
-    const kinds = "pods,deployments,replicasets,services,secrets,networkpolicies,poddisruptionbudgets";
-    await eventually("the end of all that served", 90, async () => {
-      const left = await cluster.kubectl("get", kinds, "-n", namespace, "-o", "name");
-      return left.split("\n").filter((name) => /steady|wild/.test(name)).length === 0;
-    });
+    await nothingLeft(/steady|wild/);
   },
   2 * MINUTES,
 );
+
+describe("a job that is to deploy", () => {
+  test(
+    "has its model answer at the Service once it is READY, as what its status says",
+    async () => {
+      // Only now: a server of a job's own takes a whole CPU.
+      await patchDeploy([{ op: "add", path: "/spec/deploy", value: deployed }]);
+      const status = await until(
+        "churn",
+        "the job's model to answer",
+        (one) => condition(one)?.status === "True",
+        240,
+      );
+      const trained = TrainingJob.parse(await cluster.get("trainingjobs.autoai.dev", namespace, "churn"));
+      expect(status).toMatchObject({
+        url: `http://churn.${namespace}.svc`,
+        replicas: 1,
+        trainingJob: "churn",
+        modelDigest: trained.status?.model?.digest,
+      });
+      expect(status.runtime).toMatch(/^(Compiled|DataFrame|Onnx)$/);
+      const about = await client.ask(`${status.url}/v1/model`);
+      expect(about.body).toMatchObject({ digest: status.modelDigest, runtime: { engine: status.runtime } });
+      const answer = await client.ask(`${status.url}/predict`, { rows: [about.body.example] });
+      expect(answer).toMatchObject({ status: 200, body: { model: { digest: status.modelDigest } } });
+    },
+    5 * MINUTES,
+  );
+
+  test("in pods that are restricted, without a token", async () => {
+    const [pod] = await podsOf("churn");
+    expect(breaches(pod.spec)).toEqual([]);
+    const mounts = [...pod.spec.initContainers, ...pod.spec.containers].flatMap(
+      (one: Json) => one.volumeMounts ?? [],
+    );
+    expect(mounts.map((mount: Json) => mount.mountPath).join()).not.toContain("serviceaccount");
+  });
+
+  test(
+    "serves no longer when deploy is taken out of its spec, and leaves nothing",
+    async () => {
+      await patchDeploy([{ op: "remove", path: "/spec/deploy" }]);
+      await nothingLeft(/service\/churn|deployment.*\/churn|churn-model/);
+    },
+    3 * MINUTES,
+  );
+});
 
 test("every status that anyone saw of a deployment was valid by kstatus", () => {
   const versions = history.versions().map((version) => ModelDeployment.parse(version));
