@@ -8,9 +8,14 @@ ARG PYTHON_IMAGE=python:3.13-slim-bookworm
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /src
 COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
-FROM dependencies AS build
+# With the ONNX runtime: its package holds the libraries of every platform, 280 MB, of which one is kept.
+FROM dependencies AS serving-dependencies
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+ && find node_modules/onnxruntime-node/bin -type f ! -path "*/linux/$(node -p process.arch)/*" -delete
+
+FROM serving-dependencies AS build
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY operator operator
@@ -43,8 +48,8 @@ ENTRYPOINT ["node", "dist/operator/cli.js"]
 # The front of a ModelDeployment. It holds no model: the worker, in the runner's image beside it, does.
 FROM ${NODE_IMAGE} AS inference-server
 WORKDIR /opt/autoai
-COPY --from=dependencies /src/package.json ./
-COPY --from=dependencies /src/node_modules node_modules
+COPY --from=serving-dependencies /src/package.json ./
+COPY --from=serving-dependencies /src/node_modules node_modules
 COPY --from=build /src/dist dist
 ENV NODE_ENV=production
 USER 65532:65532

@@ -9,6 +9,7 @@ export type PythonOptions = {
   readonly runnerDir: string;
   /** Directory of the model package. */
   readonly directory: string;
+  /** Where the server does not say. */
   readonly engine: "Auto" | "Compiled" | "DataFrame";
 };
 
@@ -24,11 +25,25 @@ export function workerArguments(options: Omit<PythonOptions, "python"> & { socke
 }
 
 export function pythonLauncher(options: PythonOptions): WorkerLauncher {
+  return childLauncher({
+    command: options.python,
+    args: (socketPath) => workerArguments({ ...options, socketPath }),
+    variables: { PATH: "/usr/bin:/bin", LANG: "C.UTF-8", OMP_NUM_THREADS: "1", PYTHONDONTWRITEBYTECODE: "1" },
+  });
+}
+
+/** A program that is told the socket's path, as a child of this process; what it says last is why it ended. */
+export function childLauncher({
+  command,
+  args,
+  variables,
+}: {
+  readonly command: string;
+  readonly args: (socketPath: string) => string[];
+  readonly variables: Readonly<Record<string, string>>;
+}): WorkerLauncher {
   return (socketPath) => {
-    const child = spawn(options.python, workerArguments({ ...options, socketPath }), {
-      stdio: ["ignore", "ignore", "pipe"],
-      env: { PATH: "/usr/bin:/bin", LANG: "C.UTF-8", OMP_NUM_THREADS: "1", PYTHONDONTWRITEBYTECODE: "1" },
-    });
+    const child = spawn(command, args(socketPath), { stdio: ["ignore", "ignore", "pipe"], env: variables });
     let said = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       said = (said + text).slice(-SAID_BYTES);

@@ -5,14 +5,15 @@ import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController
 import { answerError, app } from "./app.ts";
 import { answerNoRequest } from "./bodies.ts";
 import { DriftMonitor } from "./drift/monitor.ts";
+import { ModelRefusedError } from "./errors.ts";
 import { type LogLimits, type LogMode, PredictionLog } from "./log/prediction-log.ts";
 import { Shipper, type ShipperOptions } from "./log/shipper.ts";
 import { metrics } from "./metrics.ts";
 import { readReference } from "./package/reference.ts";
 import { readTrainingProfile } from "./package/training-profile.ts";
-import { verifyPackage } from "./package/verify.ts";
+import { type ModelPackage, verifyPackage } from "./package/verify.ts";
 import { PythonWorker, type PythonWorkerOptions } from "./runtime/python-worker.ts";
-import type { ModelRuntime } from "./runtime/runtime.ts";
+import type { ModelRuntime, Wanted } from "./runtime/runtime.ts";
 import type { WorkerLauncher } from "./runtime/worker-link.ts";
 import { schemaOf } from "./schema/columns.ts";
 
@@ -40,7 +41,10 @@ export type ServeOptions = {
   /** SHA-256 of its model.json. */
   readonly digest?: string;
   readonly socketPath: string;
+  /** Starts the worker; absent: somebody else does, and it connects to the socket. */
   readonly launch?: WorkerLauncher;
+  /** Which engine may serve; absent: the one that the worker was started for. */
+  readonly runtime?: Wanted;
   readonly limits?: Partial<ServeLimits>;
   readonly logger: NonNullable<FastifyServerOptions["logger"]>;
   readonly clock?: { now(): number };
@@ -68,6 +72,7 @@ export type ModelServer = {
   close(): Promise<void>;
 };
 
+const ONNX_FILE = "model.onnx";
 /** From the beginning of the end, until what is not sent of the log is left: within the time that a pod is given. */
 const END_MILLISECONDS = 25_000;
 /** Until every node has heard that a pod is no endpoint of its Service any more. */
@@ -80,6 +85,8 @@ const REQUEST_ID = /^[\w.:-]{1,128}$/;
 export async function serveModel(options: ServeOptions): Promise<ModelServer> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const model = await verifyPackage(options.directory, options.digest);
+  const wanted = options.runtime;
+  if (wanted === "Onnx") needExport(model);
   const schema = schemaOf(model.manifest);
   const reference = await readReference(model, schema);
   const counted = metrics({ name: model.manifest.provenance.job.name, digest: model.digest });
@@ -109,6 +116,7 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
   const runtime = new PythonWorker({
     schema,
     reference,
+    wanted,
     socketPath: options.socketPath,
     ...(options.launch ? { launch: options.launch } : {}),
     limits,
@@ -186,4 +194,11 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
 
 function connectionsOf({ server }: FastifyInstance): Promise<number> {
   return new Promise((resolve) => server.getConnections((error, count) => resolve(error ? 0 : count)));
+}
+
+function needExport({ manifest }: ModelPackage): void {
+  if (ONNX_FILE in manifest.files) return;
+  throw new ModelRefusedError(
+    `the runtime Onnx was asked for, and the package has no ${ONNX_FILE}: not every model can be exported. Ask for Auto`,
+  );
 }

@@ -3,14 +3,15 @@
  * The server as a program: options, listening, and an end that answers what is in flight.
  *
  *     server.js --package DIR --digest SHA256 --socket PATH [--port 8080] [--host 0.0.0.0]
- *               [--python FILE --runner DIR [--engine Auto]] [--runtime Auto]
+ *               [--runtime Auto|Compiled|Onnx|DataFrame] [--python FILE --runner DIR | --onnx-worker]
  *               [--max-body-bytes N] [--max-rows N] [--timeout-seconds N]
  *               [--log-folder DIR --log-mode Background [--log-sample 0.1] [--log-bytes 536870912]
  *                [--log-ship FILE [--log-segment-seconds 60]]]
  *
- * With --python it starts the worker itself, as a child without a sandbox; without, it waits for a worker that connects to
- * the socket, as the one in a container beside it does. --log-ship names the file with the leave to send the log to the store
- * (operator/api/prediction-log.ts, LogGrant); objects are named by the host's name, which is the pod's.
+ * With --python it starts the worker itself, as a child without a sandbox, with --onnx-worker the one of --runtime Onnx;
+ * without, it waits for a worker that connects to the socket, as the one in a container beside it does. --log-ship names the
+ * file with the leave to send the log to the store (operator/api/prediction-log.ts, LogGrant); objects are named by the
+ * host's name, which is the pod's.
  */
 import { writeFileSync } from "node:fs";
 import { hostname } from "node:os";
@@ -18,7 +19,10 @@ import { parseArgs } from "node:util";
 import closeWithGrace from "close-with-grace";
 import { ModelRefusedError } from "./errors.ts";
 import { LOG_MODES } from "./log/prediction-log.ts";
+import { onnxLauncher } from "./onnx/launch.ts";
 import { pythonLauncher } from "./python.ts";
+import { WANTED, type Wanted } from "./runtime/runtime.ts";
+import type { WorkerLauncher } from "./runtime/worker-link.ts";
 import { DEFAULT_LIMITS, type ServeLimits, type ServeOptions, serveModel } from "./serve.ts";
 
 /** For all of the end: requests that still come, requests in flight, what is left of the log. */
@@ -35,8 +39,8 @@ const { values: options } = parseArgs({
     host: { type: "string", default: "0.0.0.0" },
     python: { type: "string" },
     runner: { type: "string" },
-    engine: { type: "string", default: "Auto" },
     runtime: { type: "string" },
+    "onnx-worker": { type: "boolean", default: false },
     "max-body-bytes": { type: "string" },
     "max-rows": { type: "string" },
     "timeout-seconds": { type: "string" },
@@ -92,19 +96,30 @@ function numberOf(name: string, text: string, least: number, most: number): numb
   throw new ModelRefusedError(`--${name} ${text}: expected a number from ${least} to ${most}`);
 }
 
+/** How the worker is started, where this program does it. */
+function launcher(directory: string): WorkerLauncher | undefined {
+  if (options["onnx-worker"]) return onnxLauncher(directory);
+  if (options.python === undefined) return undefined;
+  return pythonLauncher({ python: options.python, runnerDir: needed("runner"), directory, engine: "Auto" });
+}
+
+function wantedRuntime(): Wanted | undefined {
+  if (options.runtime === undefined) return undefined;
+  const wanted = WANTED.find((one) => one === options.runtime);
+  if (wanted) return wanted;
+  throw new ModelRefusedError(`--runtime ${options.runtime}: expected one of ${WANTED.join(", ")}`);
+}
+
 try {
   const directory = needed("package");
-  const asked = options.runtime ?? options.engine;
-  const engine = asked === "DataFrame" || asked === "Compiled" ? asked : "Auto";
+  const runtime = wantedRuntime();
+  const launch = launcher(directory);
   const server = await serveModel({
     directory,
     digest: needed("digest"),
     socketPath: needed("socket"),
-    ...(options.python === undefined
-      ? {}
-      : {
-          launch: pythonLauncher({ python: options.python, runnerDir: needed("runner"), directory, engine }),
-        }),
+    ...(runtime === undefined ? {} : { runtime }),
+    ...(launch === undefined ? {} : { launch }),
     limits: limits(),
     logger: { level: "info" },
     ...(options["log-folder"] === undefined ? {} : { log: predictionLog(options["log-folder"]) }),

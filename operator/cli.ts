@@ -115,8 +115,8 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
     .option("--port <number>", "port to listen on; 0: any that is free", "8080")
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option(
-      "--engine <name>",
-      "Auto, Compiled or DataFrame; Auto: the fastest that answers as the pipeline",
+      "--runtime <name>",
+      "Auto, Compiled, Onnx or DataFrame; Auto: the fastest that answers as the pipeline",
       "Auto",
     )
     .option(...home)

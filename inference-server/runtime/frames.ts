@@ -30,10 +30,12 @@ export function encodeRows(kind: "predict" | "reference", requests: readonly Row
   return frame;
 }
 
-export function encodeJson(value: unknown): Buffer {
+/** A frame of some text, and numbers after it. */
+export function encodeFrame(value: unknown, numbers: Float64Array = new Float64Array()): Buffer {
   const json = Buffer.from(JSON.stringify(value));
-  const frame = Buffer.allocUnsafe(HEAD_BYTES + json.length);
+  const frame = Buffer.allocUnsafe(HEAD_BYTES + json.length + numbers.byteLength);
   writeHead(frame, json);
+  Buffer.from(numbers.buffer, numbers.byteOffset, numbers.byteLength).copy(frame, HEAD_BYTES + json.length);
   return frame;
 }
 

@@ -8,11 +8,19 @@ import type { Server } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { ModelFailedError, ModelRefusedError, TimedOutError, WorkerUnavailableError } from "../errors.ts";
-import { difference, type Reference } from "../package/reference.ts";
+import { difference, type Reference, TOLERANCES } from "../package/reference.ts";
 import { type ModelSchema, wireSchema } from "../schema/columns.ts";
 import { BatchQueue, type QueueLimits, type Waiting } from "./batch-queue.ts";
-import { encodeJson, encodeRows, type Frame } from "./frames.ts";
-import type { Engine, ModelRuntime, Prediction, RowBatch, RuntimeStatus } from "./runtime.ts";
+import { encodeFrame, encodeRows, type Frame } from "./frames.ts";
+import {
+  type Engine,
+  engineFits,
+  type ModelRuntime,
+  type Prediction,
+  type RowBatch,
+  type RuntimeStatus,
+  type Wanted,
+} from "./runtime.ts";
 import { listen, WorkerConnection, type WorkerLauncher, type WorkerProcess } from "./worker-link.ts";
 
 /** Starts that may fail before the first that succeeds. */
@@ -22,7 +30,7 @@ const FRAME_SLACK_BYTES = 64 * 1024;
 const Greeting = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("ready"),
-    engine: z.enum(["Compiled", "DataFrame"]),
+    engine: z.enum(["Compiled", "DataFrame", "Onnx"]),
     refused: z.string().nullable(),
   }),
   z.object({ kind: z.literal("failed"), message: z.string() }),
@@ -43,6 +51,8 @@ export type RuntimeObserver = {
 export type PythonWorkerOptions = {
   readonly schema: ModelSchema;
   readonly reference: Reference;
+  /** Which engine may serve; absent: the one that the worker was started for. */
+  readonly wanted?: Wanted | undefined;
   /** Path of the Unix socket that the worker connects to; its directory lets nobody else in. */
   readonly socketPath: string;
   /** Absent where somebody else starts the worker. */
@@ -173,7 +183,7 @@ export class PythonWorker implements ModelRuntime {
 
   /** A worker has connected: tells it the schema, waits until it has loaded, and puts it to the test. */
   async #greet(connection: WorkerConnection): Promise<void> {
-    const { schema, reference, observer, limits } = this.#options;
+    const { schema, reference, observer, limits, wanted } = this.#options;
     this.#connection = connection;
     // Whoever started it: one that hangs while it loads is given up.
     const loading = setTimeout(
@@ -189,14 +199,23 @@ export class PythonWorker implements ModelRuntime {
       this.#process?.kill();
     });
     try {
-      connection.send(encodeJson(wireSchema(schema)));
+      connection.send(encodeFrame({ ...wireSchema(schema), ...(wanted ? { engine: wanted } : {}) }));
       connection.send(encodeRows("reference", [reference.rows]));
       const greeting = Greeting.parse((await connection.receive()).json);
       if (greeting.kind === "failed")
         throw new ModelRefusedError(`the model cannot be loaded: ${greeting.message}`);
+      if (!engineFits(wanted ?? "Auto", greeting.engine)) {
+        throw new ModelRefusedError(
+          `the runtime ${wanted ?? "Auto"} was asked for, and the worker that came has the ${greeting.engine} engine`,
+        );
+      }
       connection.send(encodeRows("predict", [reference.rows]));
       const answer = await connection.receive(this.#frameLimit(reference.rows.count));
-      const differs = difference(this.#read(answer, reference.rows.count), reference.expected);
+      const differs = difference(
+        this.#read(answer, reference.rows.count),
+        reference.expected,
+        TOLERANCES[greeting.engine],
+      );
       if (differs !== undefined) {
         throw new ModelRefusedError(`this is not the model that was published: ${differs}`);
       }

@@ -18,7 +18,19 @@ export type Prediction = {
   readonly probabilities?: Float64Array;
 };
 
-export type Engine = "Compiled" | "DataFrame";
+export type Engine = "Compiled" | "Onnx" | "DataFrame";
+
+/** What may be asked for: an engine, or the fastest that gives the pipeline's own answers. */
+export const WANTED = ["Auto", "Compiled", "Onnx", "DataFrame"] as const;
+export type Wanted = (typeof WANTED)[number];
+
+/**
+ * Whether a worker's engine is one that was asked for. Auto is Compiled or DataFrame: ONNX computes with 32 bits, so its
+ * answers are the pipeline's but for the last digits, and those of a row at a threshold are another leaf's.
+ */
+export function engineFits(wanted: Wanted, engine: Engine): boolean {
+  return wanted === "Auto" ? engine !== "Onnx" : engine === wanted;
+}
 
 export type RuntimeStatus = {
   readonly ready: boolean;

@@ -3,8 +3,11 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { ModelRefusedError } from "../../inference-server/errors.ts";
 import { LOG_MODES } from "../../inference-server/log/prediction-log.ts";
+import { onnxLauncher } from "../../inference-server/onnx/launch.ts";
 import { MANIFEST_FILE, verifyPackage } from "../../inference-server/package/verify.ts";
 import { workerArguments } from "../../inference-server/python.ts";
+import { WANTED, type Wanted } from "../../inference-server/runtime/runtime.ts";
+import type { WorkerLauncher } from "../../inference-server/runtime/worker-link.ts";
 import { type ModelServer, serveModel } from "../../inference-server/serve.ts";
 import { find, Journal } from "../agent/journal.ts";
 import type { TrainingJob } from "../api/trainingjob.ts";
@@ -12,7 +15,6 @@ import { type Home, homePath, installation, openHome } from "../embedded/home.ts
 import { embeddedExecutor } from "../embedded/operator.ts";
 import { journalPrefix } from "../evaluation/context.ts";
 import type { Limits } from "../sandbox/executor.ts";
-import type { Resident } from "../sandbox/resident.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { predictionLogFolder } from "./inferences.ts";
 import { readyJob } from "./jobs.ts";
@@ -21,7 +23,7 @@ import { asksAnLlm } from "./run.ts";
 export type ServeOptions = {
   port: string;
   host: string;
-  engine: string;
+  runtime: string;
   log: string;
   home?: string;
   unsafeNoSandbox?: boolean;
@@ -33,7 +35,6 @@ const LIMITS: Omit<Limits, "seconds"> = {
   diskBytes: 1024 ** 3,
   processes: 64,
 };
-const ENGINES = ["Auto", "Compiled", "DataFrame"] as const;
 
 /** `autoai serve`: the published model over HTTP, its worker in the sandbox, until it is interrupted. */
 export async function serve(name: string, options: ServeOptions, env: NodeJS.ProcessEnv): Promise<number> {
@@ -41,8 +42,8 @@ export async function serve(name: string, options: ServeOptions, env: NodeJS.Pro
   if (!/^\d+$/.test(options.port) || port > 65_535) {
     throw new UsageError(`--port ${options.port}: expected a number from 0 to 65535`);
   }
-  const engine = ENGINES.find((one) => one === options.engine);
-  if (!engine) throw new UsageError(`--engine ${options.engine}: expected one of ${ENGINES.join(", ")}`);
+  const runtime = WANTED.find((one) => one === options.runtime);
+  if (!runtime) throw new UsageError(`--runtime ${options.runtime}: expected one of ${WANTED.join(", ")}`);
   const mode = LOG_MODES.find((one) => one === options.log);
   if (!mode) throw new UsageError(`--log ${options.log}: expected one of ${LOG_MODES.join(", ")}`);
   const home = openHome(homePath(options.home, env));
@@ -53,9 +54,10 @@ export async function serve(name: string, options: ServeOptions, env: NodeJS.Pro
   const shared = join(private_, "socket");
   mkdirSync(shared, { mode: 0o755 });
   try {
-    const launch = await launcher(home, job, { options, env, shared, engine, signal: stop.signal });
+    const launch = await launcher(home, job, { options, env, shared, runtime, signal: stop.signal });
     const server = await serveModel({
       ...launch,
+      runtime,
       socketPath: join(shared, "worker.sock"),
       logger: { level: "warn", stream: process.stderr },
       log: { folder: predictionLogFolder(home, job), mode },
@@ -75,7 +77,7 @@ type Launching = {
   readonly options: ServeOptions;
   readonly env: NodeJS.ProcessEnv;
   readonly shared: string;
-  readonly engine: (typeof ENGINES)[number];
+  readonly runtime: Wanted;
   readonly signal: AbortSignal;
 };
 
@@ -83,8 +85,8 @@ type Launching = {
 export async function launcher(
   home: Home,
   job: TrainingJob,
-  { options, env, shared, engine, signal }: Launching,
-): Promise<{ directory: string; digest: string; launch: () => Resident }> {
+  { options, env, shared, runtime, signal }: Launching,
+): Promise<{ directory: string; digest: string; launch: WorkerLauncher }> {
   const journal = await Journal.load(home.store, journalPrefix(job), { now: Date.now }, 0);
   const published = find(journal.entries, "ModelPublished");
   if (!published) throw new Error(`the journal of ${job.metadata.name} names no published model`);
@@ -92,6 +94,8 @@ export async function launcher(
   const directory = dirname(await home.store.pathOf(`${prefix}/${MANIFEST_FILE}`));
   // Before an environment is installed for it: what it needs stands in there, too.
   const { manifest } = await verifyPackage(directory, digest);
+  // No environment and no pickle: what it reads is model.onnx.
+  if (runtime === "Onnx") return { directory, digest, launch: onnxLauncher(directory) };
   const allowUnsandboxed = options.unsafeNoSandbox === true || !(await asksAnLlm(home, job, env));
   const executor = embeddedExecutor(
     { home, installation: installation(env), allowUnsandboxed },
@@ -108,7 +112,7 @@ export async function launcher(
           runnerDir: place.runner,
           directory: place.workspace,
           socketPath: `${place.shared}/worker.sock`,
-          engine,
+          engine: runtime,
         }),
       limits: LIMITS,
     },

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { ModelPackage } from "../../inference-server/package/verify.ts";
 import { type Feature, ModelManifest } from "../../operator/api/model-manifest.ts";
 
 export const ROOT = join(import.meta.dirname, "..", "..");
@@ -25,11 +26,7 @@ export type ModelKind = "logistic" | "ridge" | "boosting" | "boosting-regression
 /** A recipe's files by path, with the entry train.py, and what it is to learn. */
 export type Recipe = { readonly files: Readonly<Record<string, string>>; readonly regression: boolean };
 
-export type BuiltPackage = Disposable & {
-  readonly directory: string;
-  readonly digest: string;
-  readonly manifest: ModelManifest;
-};
+export type BuiltPackage = Disposable & ModelPackage;
 
 export const FEATURES: readonly Feature[] = [
   { name: "id", type: "Identifier", nullable: false, example: "A-00001" },
@@ -80,20 +77,23 @@ export async function modelPackage(kind: ModelKind, recipe?: Recipe): Promise<Bu
     ...(regression ? ["regression"] : []),
   ];
   await promisify(execFile)(PYTHON, program, { env: { PYTHONDONTWRITEBYTECODE: "1", OMP_NUM_THREADS: "1" } });
-  const manifest = manifestOf(kind, directory, regression);
-  const bytes = Buffer.from(JSON.stringify(manifest));
-  writeFileSync(join(directory, "model.json"), bytes);
   return {
-    directory,
-    digest: sha256(bytes),
-    manifest,
+    ...packed(kind, directory, regression),
     [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
   };
 }
 
-function manifestOf(kind: ModelKind, directory: string, regression: boolean): ModelManifest {
+/** Writes the model.json of the files that lie there. */
+export function packed(kind: string, directory: string, regression: boolean): ModelPackage {
+  const manifest = manifestOf(kind, directory, regression);
+  const bytes = Buffer.from(JSON.stringify(manifest));
+  writeFileSync(join(directory, "model.json"), bytes);
+  return { directory, digest: sha256(bytes), manifest };
+}
+
+function manifestOf(kind: string, directory: string, regression: boolean): ModelManifest {
   const files = readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
+    .filter((entry) => entry.isFile() && entry.name !== "model.json")
     .map((entry) => join(entry.parentPath, entry.name))
     .map((path) => {
       const body = readFileSync(path);

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { onnxLauncher } from "../../inference-server/onnx/launch.ts";
 import { pythonLauncher } from "../../inference-server/python.ts";
 import type { WorkerLauncher, WorkerProcess } from "../../inference-server/runtime/worker-link.ts";
 import { type ModelServer, type ServeOptions, serveModel } from "../../inference-server/serve.ts";
@@ -34,8 +35,10 @@ export async function modelServer(directory: string, options: TestOptions = {}):
     directory,
     engine: options.engine ?? "Auto",
   });
+  const launchWorker =
+    options.launch ?? (options.runtime === "Onnx" ? onnxLauncher(directory) : launchPython);
   const launch: WorkerLauncher = (path) => {
-    const worker = (options.launch ?? launchPython)(path);
+    const worker = launchWorker(path);
     workers.push(worker);
     return worker;
   };

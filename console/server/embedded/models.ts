@@ -137,8 +137,14 @@ export class EmbeddedModels implements Models {
     mkdirSync(shared, { mode: 0o755 });
     const stop = new AbortController();
     const server = (async () => {
-      const options = { port: "0", host: "", engine: "Auto", log: "Background", unsafeNoSandbox };
-      const launch = await launcher(home, job, { options, env, shared, engine: "Auto", signal: stop.signal });
+      const options = { port: "0", host: "", runtime: "Auto", log: "Background", unsafeNoSandbox };
+      const launch = await launcher(home, job, {
+        options,
+        env,
+        shared,
+        runtime: "Auto",
+        signal: stop.signal,
+      });
       return serveModel({
         ...launch,
         socketPath: join(shared, "worker.sock"),

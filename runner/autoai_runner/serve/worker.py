@@ -3,7 +3,7 @@
     python -P -c "import sys; sys.path.append(DIR); from autoai_runner.serve.worker import main; main()" \
         --socket /serve/worker.sock --package . --engine Auto
 
-Frames (wire.py) to the worker: `load` (columns, classes), `reference` and `predict` (rows, texts,
+Frames (wire.py) to the worker: `load` (columns, classes, engine), `reference` and `predict` (rows, texts,
 doubles). From it: `ready` (engine, why no faster one), `failed` (message), `predictions` (probabilities:
 whether theirs follow), `error`.
 """
@@ -84,7 +84,8 @@ def serve(connection: Any, package: Path, choice: str, ready: int | None = None)
     try:
         model = load(package)
         pipeline = DataFrameEngine(model, schema)
-        engine, refused = choose(model, schema, pipeline, reference, choice)
+        # The server knows what was asked for; it wins over what the worker was started with.
+        engine, refused = choose(model, schema, pipeline, reference, first[0].get("engine", choice))
     except Exception as error:
         connection.send({"kind": "failed", "message": describe(error)})
         sys.exit(1)

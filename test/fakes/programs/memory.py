@@ -37,7 +37,9 @@ class Memory(BaseEstimator):
 
     def predict_proba(self, frame):
         hard = self.predict(frame)
-        return np.column_stack([np.where(hard == value, 0.9, 0.1 / max(1, len(self.classes_) - 1)) for value in self.classes_])
+        return np.column_stack(
+            [np.where(hard == value, 0.9, 0.1 / max(1, len(self.classes_) - 1)) for value in self.classes_]
+        )
 
     def _fingerprints(self, frame):
         return [fingerprint(row) for row in frame[self.columns_].itertuples(index=False, name=None)]

