@@ -109,12 +109,31 @@ def features(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
+def profile(frame: pd.DataFrame) -> dict[str, Any]:
+    """How the training rows are distributed (profile.json): the server measures drift against it."""
+    columns: list[dict[str, Any]] = []
+    for name in frame.columns:
+        cells = frame[name].dropna()
+        entry: dict[str, Any] = {"name": name, "missing": len(frame) - len(cells)}
+        if name in TEXT:
+            counted = cells.value_counts()
+            entry |= {"kind": "Categorical", "values": [str(one) for one in counted.index]}
+            entry |= {"counts": counted.tolist(), "other": 0}
+        else:
+            edges = np.unique(np.quantile(cells, np.arange(1, 10) / 10, method="inverted_cdf"))
+            counts = np.bincount(np.searchsorted(edges, cells), minlength=len(edges) + 1)
+            entry |= {"kind": "Numeric", "edges": edges.tolist(), "counts": counts.tolist()}
+        columns.append(entry)
+    return {"schemaVersion": 1, "rows": len(frame), "columns": columns}
+
+
 def write(directory: Path, name: str, model: Any, frame: pd.DataFrame) -> None:
     """A package, and the rows to ask with."""
     directory.mkdir(parents=True)
     (directory / "recipe").mkdir()
     (directory / "recipe" / "train.py").write_text("# bench/serving/programs/train.py\n")
     joblib.dump(model, directory / "trained_model.joblib")
+    (directory / "profile.json").write_text(json.dumps(profile(frame.head(TRAINED))))
     reference = frame.iloc[TRAINED : TRAINED + REFERENCE]
     reference.to_csv(directory / "reference.csv", index=False)
     # As pandas reads them: texts of numbers keep their digits.
