@@ -1,5 +1,4 @@
 /** Controllers, caches and executor of the operator in a cluster, from when it watches until it stops. */
-import { JournalCache } from "./agent/journal-cache.ts";
 import type { JournalEntry } from "./api/journal.ts";
 import { API_VERSION } from "./api/meta.ts";
 import type { TrainingJob } from "./api/trainingjob.ts";
@@ -31,6 +30,7 @@ import { RUNNER_PATH } from "./sandbox/pods/settings.ts";
 import { engineOf } from "./serving/engine-of.ts";
 import { logGrant } from "./serving/log-grant.ts";
 import { bringSource } from "./sources/bring.ts";
+import { ImmutableCache } from "./storage/immutable-cache.ts";
 import { S3Store } from "./storage/minio.ts";
 import { needsReconcile, wokenBy } from "./wake.ts";
 
@@ -183,7 +183,7 @@ export class ClusterOperator {
       executor,
       clock,
       startedAt: clock.now(),
-      entries: new JournalCache(JOURNAL_CHARACTERS),
+      entries: new ImmutableCache<JournalEntry>(JOURNAL_CHARACTERS),
       baselines: installation.baselines,
       version: installation.version,
       datasets: datasetsOf(cluster, store, bring),

@@ -7,7 +7,8 @@ import {
   reply,
   toolFinished,
 } from "../../test/builders/entries.ts";
-import type { JournalDraft } from "../api/journal.ts";
+import type { JournalDraft, JournalEntry } from "../api/journal.ts";
+import { ImmutableCache } from "../storage/immutable-cache.ts";
 import { MemoryStore } from "../storage/memory-store.ts";
 import {
   bestCandidate,
@@ -18,7 +19,6 @@ import {
   tokensUsed,
   workspaceAfter,
 } from "./journal.ts";
-import { JournalCache } from "./journal-cache.ts";
 
 const stop: JournalDraft = { type: "AgentStopped", reason: "AgentFinished", message: "over" };
 const finish: JournalDraft = {
@@ -76,8 +76,9 @@ describe("a journal", () => {
       list: (prefix: string) => store.list(prefix),
       create: (key: string, body: Uint8Array) => store.create(key, body),
     });
-    const load = (cache: JournalCache) => Journal.load(counted, "jobs/a/journal", clock, 0, cache);
-    const roomy = new JournalCache(10_000);
+    const load = (cache: ImmutableCache<JournalEntry>) =>
+      Journal.load(counted, "jobs/a/journal", clock, 0, cache);
+    const roomy = new ImmutableCache<JournalEntry>(10_000);
     const journal = await load(roomy);
     await journal.append(stop);
     expect((await load(roomy)).entries).toEqual(journal.entries);
@@ -86,7 +87,7 @@ describe("a journal", () => {
     expect(reads).toEqual(["jobs/a/journal/000000.json", "jobs/a/journal/000001.json"]);
 
     const [first] = await Promise.all(reads.map((key) => store.get(key)));
-    const narrow = new JournalCache(first?.length ?? 0);
+    const narrow = new ImmutableCache<JournalEntry>(first?.length ?? 0);
     await load(narrow);
     reads.length = 0;
     await load(narrow);

@@ -9,8 +9,7 @@ import {
 } from "../api/journal.ts";
 import { compareScores, METRICS } from "../api/metrics.ts";
 import type { ArtifactStore } from "../storage/artifact-store.ts";
-
-import type { JournalCache } from "./journal-cache.ts";
+import type { ImmutableCache } from "../storage/immutable-cache.ts";
 
 export type Clock = { /** Milliseconds since the epoch. */ now(): number };
 
@@ -50,7 +49,7 @@ export class Journal {
     prefix: string,
     clock: Clock,
     workedSince: number,
-    cache?: JournalCache,
+    cache?: ImmutableCache<JournalEntry>,
   ): Promise<Journal> {
     const keys = await store.list(`${prefix}/`);
     const entries = await Promise.all(keys.map((key) => read(store, key, cache)));
@@ -96,7 +95,7 @@ export class Journal {
 async function read(
   store: ArtifactStore,
   key: string,
-  cache: JournalCache | undefined,
+  cache: ImmutableCache<JournalEntry> | undefined,
 ): Promise<JournalEntry> {
   const known = cache?.get(key);
   if (known) return known;

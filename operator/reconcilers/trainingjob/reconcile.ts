@@ -2,7 +2,6 @@
 
 import type { Clock } from "../../agent/journal.ts";
 import { find, Journal, JournalConflictError } from "../../agent/journal.ts";
-import type { JournalCache } from "../../agent/journal-cache.ts";
 import { type Action, nextAction } from "../../agent/next-action.ts";
 import type { JournalDraft, JournalEntry } from "../../api/journal.ts";
 import type { TrainingJob } from "../../api/trainingjob.ts";
@@ -12,6 +11,7 @@ import { StalledError, WaitingError } from "../../engine/errors.ts";
 import { type JobContext, jobPrefix, journalPrefix, ownerKey, reportKey } from "../../evaluation/context.ts";
 import type { Executor } from "../../sandbox/executor.ts";
 import type { ArtifactStore } from "../../storage/artifact-store.ts";
+import type { ImmutableCache } from "../../storage/immutable-cache.ts";
 import { cleanUp, FINALIZER, type Retention } from "../cleanup.ts";
 import type { Situation } from "../conditions.ts";
 import { isStalled, platformReason } from "../platform.ts";
@@ -27,7 +27,7 @@ export type TrainingJobReconciler = Omit<Actors, "aside"> & {
   /** When this operator took up its work (ms): time in which none ran is not counted. */
   readonly startedAt: number;
   /** Journal entries that were read before; absent: each is read whenever its job is looked at. */
-  readonly entries?: JournalCache;
+  readonly entries?: ImmutableCache<JournalEntry>;
   readonly baselines: JobContext["baselines"];
   readonly version: string;
   /** Writes the report of a READY job; may be called again. */

@@ -9,6 +9,7 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { type ArtifactStore, NotFoundError } from "../../storage/artifact-store.ts";
 import type { Grants } from "../../storage/grants.ts";
+import { ImmutableCache } from "../../storage/immutable-cache.ts";
 import { type Execution, type Executor, type InstallExecution, Outcome, PlatformError } from "../executor.ts";
 import { requirementProblem } from "../requirements.ts";
 import { Attempts } from "./attempts.ts";
@@ -70,6 +71,7 @@ export class PodExecutor implements Executor {
   readonly #failed = new Map<string, unknown>();
   readonly #byPod = new Map<string, Running>();
   readonly #installs = new SharedInstalls<Running>();
+  readonly #outcomes = new ImmutableCache<Outcome>(OUTCOME_CHARACTERS);
   readonly #now: () => number;
   /** Of the store, as they were found last. */
   #addresses: readonly string[] | undefined;
@@ -339,7 +341,16 @@ export class PodExecutor implements Executor {
     });
   }
 
+  /** A step looks at the outcomes of all that it is made of whenever one of them ends. */
   async #outcome(execution: Execution): Promise<Outcome | undefined> {
+    const known = this.#outcomes.get(execution.outcomeKey);
+    if (known) return known;
+    const outcome = await this.#read(execution);
+    if (outcome) this.#outcomes.put(execution.outcomeKey, outcome, JSON.stringify(outcome));
+    return outcome;
+  }
+
+  async #read(execution: Execution): Promise<Outcome | undefined> {
     const { store } = this.#options;
     const outcome = await read(store, execution.outcomeKey, Outcome);
     if (execution.kind !== "Install" || outcome?.environment === undefined || outcome.packages)
@@ -385,6 +396,8 @@ export class PodExecutor implements Executor {
   }
 }
 
+/** Of outcomes that are kept in memory: those of the steps under way of a thousand jobs. */
+const OUTCOME_CHARACTERS = 16 * 1024 ** 2;
 /** Looks into the store that all watches together take in a second. */
 const LOOKS_A_SECOND = 100;
 /** Refusals that pass by themselves: room is made when others end. */
