@@ -30,6 +30,8 @@ const { values } = parseArgs({
     plane: { type: "string", default: "kwok" },
     /** Arguments for the operator's node, such as --cpu-prof. */
     node: { type: "string", default: "" },
+    /** After so long a run is ended as it stands, and its table says so. */
+    seconds: { type: "string", default: "3600" },
     keep: { type: "boolean", default: false },
   },
 });
@@ -40,6 +42,13 @@ const JOBS = "/apis/autoai.dev/v1alpha1";
 
 const say = (text: string): void => void process.stderr.write(`bench-cluster: ${text}\n`);
 const folder = mkdtempSync(join(tmpdir(), "autoai-load-"));
+
+/** What has to end with the bench, however that ends. */
+const children: ChildProcess[] = [];
+process.on("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+});
+for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => process.exit(1));
 
 async function run(jobs: number, plane: Plane, minio: Minio, gemini: GeminiServer): Promise<Run> {
   const namespace = `load-${jobs}-${randomBytes(3).toString("hex")}`;
@@ -64,6 +73,7 @@ async function run(jobs: number, plane: Plane, minio: Minio, gemini: GeminiServe
   );
   const port = await freePort();
   const operator = startOperator({ namespace, port, plane, minio, gemini });
+  children.push(operator);
   const pid = operator.pid ?? 0;
   const metrics = async () => metricsOf(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text());
   for (;;) {
@@ -100,6 +110,7 @@ async function run(jobs: number, plane: Plane, minio: Minio, gemini: GeminiServe
     const entries = total(all, "autoai_reconciles_total") + pods.length;
     if (entries !== last.entries) last = { entries, at: performance.now() };
     if (ended >= jobs || performance.now() - last.at > STUCK_SECONDS * 1000) break;
+    if (performance.now() - begun > Number(values.seconds) * 1000) break;
     if (Math.round(performance.now() / 1000) % 10 === 0)
       say(`${ended} of ${jobs} jobs have ended; ${pods.length} pods; ${Math.round(mostMib)} MiB at most`);
   }
@@ -108,7 +119,7 @@ async function run(jobs: number, plane: Plane, minio: Minio, gemini: GeminiServe
   const end = sampleOf(pid);
   const all = await metrics();
   const stories = await journals(plane, minio, namespace);
-  await clear(plane, namespace);
+  if (ended >= jobs) await clear(plane, namespace);
   operator.kill("SIGTERM");
   stopServing();
   if (failures.length > 0) say(`${failures.length} couriers failed, the first: ${failures[0]}`);
@@ -116,6 +127,7 @@ async function run(jobs: number, plane: Plane, minio: Minio, gemini: GeminiServe
   const requests = total(all, "autoai_api_requests_total");
   return {
     jobs,
+    ended,
     ready,
     lost: jobs - stories.length,
     seconds,
@@ -259,8 +271,9 @@ try {
     runs.push(await run(jobs, plane, minio, gemini));
     say(JSON.stringify({ ...runs.at(-1), jobSeconds: undefined }));
     await gemini.close();
+    const table = writeLoad(ROOT, plane.name, runs);
+    if (jobs === counts.at(-1)) console.log(table);
   }
-  console.log(writeLoad(ROOT, plane.name, runs));
 } finally {
   await minio.close();
   await plane.close();

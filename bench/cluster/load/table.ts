@@ -5,6 +5,8 @@ import { circumstances } from "../circumstances.ts";
 
 export type Run = {
   readonly jobs: number;
+  /** READY or ERROR when the run was ended; fewer than jobs where it was ended early. */
+  readonly ended: number;
   readonly ready: number;
   readonly lost: number;
   readonly seconds: number;
@@ -58,13 +60,13 @@ function markdown(plane: string, runs: readonly Run[], about: string): string {
     "",
     row("jobs at once", ({ jobs }) => jobs),
     `| --- |${" --- |".repeat(runs.length)}`,
-    row("READY, lost", ({ ready, lost }) => `${ready}, ${lost}`),
+    row("ended, of them READY; lost", ({ ended, ready, lost }) => `${ended}, ${ready}; ${lost}`),
     row("memory, before and at most, MB", ({ idleMib, mostMib }) => `${mb(idleMib)}, ${mb(mostMib)}`),
     row(
       "CPU seconds, in all and a job",
       ({ cpuSeconds, jobs }) => `${cpuSeconds.toFixed(1)}, ${(cpuSeconds / jobs).toFixed(2)}`,
     ),
-    row("seconds until all had ended", ({ seconds }) => seconds.toFixed(0)),
+    row("seconds until all had ended, or the run was", ({ seconds }) => seconds.toFixed(0)),
     row("seconds of a job: least, median, greatest", (run) =>
       [0, 0.5, 1].map((part) => at(run, part).toFixed(0)).join(", "),
     ),
@@ -81,6 +83,11 @@ function markdown(plane: string, runs: readonly Run[], about: string): string {
     "",
     `- Memory with ${most.jobs} jobs: ${mb(most.mostMib)} MB, ${verdict(most.mostMib <= MOST_MIB)} the goal of 400 MB.`,
     `- Wait for a worker with ${most.jobs} jobs: p99 at most ${most.queueP99} s by the operator's own histogram, ${verdict(most.queueP99 <= LONGEST_WAIT)} the goal of 1 s.`,
+    ...(most.ended < most.jobs
+      ? [
+          `- The run of ${most.jobs} was ended after ${most.seconds.toFixed(0)} s, with ${most.ended} at their end: that none is lost was NOT shown.`,
+        ]
+      : []),
     `- ${most.ready} of ${most.jobs} jobs became READY, ${most.lost} were lost, ${most.podsTwice} pods were made twice.`,
     "",
     about,
