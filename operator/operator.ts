@@ -47,8 +47,8 @@ export type ClusterOperatorOptions = {
 const WORKERS: Readonly<Record<KindName, number>> = { TrainingJob: 64, Dataset: 8, ModelDeployment: 4 };
 /** Replies of LLMs that are waited for at once, each with its prompt in memory. */
 const ASIDES = 256;
-/** Of journal entries that are kept in memory: those of a thousand jobs with twenty short steps each. */
-const JOURNAL_CHARACTERS = 32 * 1024 ** 2;
+/** Of the texts of journal entries that are kept in memory, parsed, which takes two to three times as much. */
+const JOURNAL_CHARACTERS = 16 * 1024 ** 2;
 const CLAIM_SECONDS = 60;
 const BUCKET_RETRY_SECONDS = 5;
 

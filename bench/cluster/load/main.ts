@@ -48,7 +48,8 @@ const children: ChildProcess[] = [];
 process.on("exit", () => {
   for (const child of children) child.kill("SIGKILL");
 });
-for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => process.exit(1));
+for (const signal of ["SIGTERM", "SIGINT"] as const)
+  process.once(signal, () => void minio.close().finally(() => process.exit(1)));
 
 async function run(jobs: number, plane: Plane, minio: Minio, gemini: GeminiServer): Promise<Run> {
   const namespace = `load-${jobs}-${randomBytes(3).toString("hex")}`;

@@ -396,8 +396,8 @@ export class PodExecutor implements Executor {
   }
 }
 
-/** Of outcomes that are kept in memory: those of the steps under way of a thousand jobs. */
-const OUTCOME_CHARACTERS = 16 * 1024 ** 2;
+/** Of the texts of outcomes that are kept in memory, parsed. */
+const OUTCOME_CHARACTERS = 8 * 1024 ** 2;
 /** Looks into the store that all watches together take in a second. */
 const LOOKS_A_SECOND = 100;
 /** Refusals that pass by themselves: room is made when others end. */
