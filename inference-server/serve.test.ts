@@ -182,6 +182,10 @@ test("closing answers what is in flight, and takes nothing more", async () => {
   await using server = await modelServer(model.directory, { engine: "DataFrame" });
   const { rows } = checkBody(schemaOf(model.manifest), { rows: [ROW] }, 1);
   const asked = Array.from({ length: 20 }, () => server.runtime.predict(rows));
+  // First it asks its clients to connect anew, to whoever takes its place.
+  expect((await server.post("/predict", { rows: [ROW] })).headers.connection).not.toBe("close");
+  await server.drain({ leastMilliseconds: 0, mostMilliseconds: 1000 });
+  expect((await server.post("/predict", { rows: [ROW] })).headers.connection).toBe("close");
   const closed = server.close();
   const answers = await Promise.all(asked);
   expect(answers.map(({ values }) => values.length)).toEqual(Array.from({ length: 20 }, () => 1));

@@ -67,7 +67,7 @@ export type ModelServer = {
    * Goes on answering, and asks every client to connect anew for its next request, until nobody is connected any more: for a
    * server whose Service is about to know of its end.
    */
-  drain(): Promise<void>;
+  drain(patience?: { readonly leastMilliseconds: number; readonly mostMilliseconds: number }): Promise<void>;
   /** Answers what is in flight, then ends server and worker. */
   close(): Promise<void>;
 };
@@ -75,10 +75,12 @@ export type ModelServer = {
 const ONNX_FILE = "model.onnx";
 /** From the beginning of the end, until what is not sent of the log is left: within the time that a pod is given. */
 const END_MILLISECONDS = 25_000;
-/** Until every node has heard that a pod is no endpoint of its Service any more. */
-const LINGER_MILLISECONDS = 5_000;
-/** Clients that keep a connection and send nothing are not waited for any longer. */
-const DRAIN_MILLISECONDS = 15_000;
+const DRAINING = {
+  /** Until every node has heard that a pod is no endpoint of its Service any more. */
+  leastMilliseconds: 5_000,
+  /** Clients that keep a connection and send nothing are not waited for any longer. */
+  mostMilliseconds: 15_000,
+};
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
 /** @throws ModelRefusedError where the package is not what it should be, or its model does not answer as when it was published */
@@ -172,12 +174,12 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
   return {
     fastify,
     runtime,
-    async drain() {
+    async drain({ leastMilliseconds, mostMilliseconds } = DRAINING) {
       isDraining = true;
       const start = performance.now();
       const passed = () => performance.now() - start;
-      while (passed() < DRAIN_MILLISECONDS) {
-        if (passed() >= LINGER_MILLISECONDS && (await connectionsOf(fastify)) === 0) return;
+      while (passed() < mostMilliseconds) {
+        if (passed() >= leastMilliseconds && (await connectionsOf(fastify)) === 0) return;
         await sleep(100);
       }
     },
