@@ -2,6 +2,7 @@
 #   docker build --target operator -t autoai-operator .
 #   docker build --target runner -t autoai-runner .
 #   docker build --target inference-server -t autoai-inference-server .
+#   docker build --target console -t autoai-console .
 ARG NODE_IMAGE=node:24-bookworm-slim
 ARG PYTHON_IMAGE=python:3.13-slim-bookworm
 
@@ -54,3 +55,18 @@ COPY --from=build /src/dist dist
 ENV NODE_ENV=production
 USER 65532:65532
 ENTRYPOINT ["node", "dist/inference-server/server.js"]
+
+FROM build AS pages
+COPY console/web console/web
+RUN npm run build:console
+
+# The web console of a cluster. It has no rights of its own: who signs in brings a token.
+FROM ${NODE_IMAGE} AS console
+WORKDIR /opt/autoai
+COPY --from=dependencies /src/package.json ./
+COPY --from=dependencies /src/node_modules node_modules
+COPY --from=build /src/dist dist
+COPY --from=pages /src/console/web/dist console/web/dist
+ENV NODE_ENV=production
+USER 65532:65532
+ENTRYPOINT ["node", "dist/console/server/main.js"]

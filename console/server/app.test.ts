@@ -21,7 +21,13 @@ beforeEach(() => {
 function gateway(): Gateway {
   const cluster = new MemoryCluster();
   return {
-    about: { mode: "Embedded", version: "1.0.0", providers: ["Offline"], namespace: "default" },
+    about: {
+      mode: "Embedded",
+      version: "1.0.0",
+      providers: ["Offline"],
+      namespace: "default",
+      batches: true,
+    },
     list: async (kind) => cluster.list(kind),
     async get(kind, { namespace, name }) {
       if (name === "broken") throw new Error("a path of this machine: /secret");

@@ -19,6 +19,12 @@ export class ChangeLog {
   readonly #kept: { readonly number: number; readonly change: Change }[] = [];
   readonly #waiting = new Set<() => void>();
   #last = 0;
+  #readers = 0;
+
+  /** How many follow it now. */
+  get readers(): number {
+    return this.#readers;
+  }
 
   push(change: Change): void {
     this.#last += 1;
@@ -29,6 +35,15 @@ export class ChangeLog {
 
   /** Everything after `lastId`, or `All` first; then what comes, until the signal. */
   async *follow(lastId: string | undefined, signal: AbortSignal): AsyncGenerator<Followed> {
+    this.#readers += 1;
+    try {
+      yield* this.#following(lastId, signal);
+    } finally {
+      this.#readers -= 1;
+    }
+  }
+
+  async *#following(lastId: string | undefined, signal: AbortSignal): AsyncGenerator<Followed> {
     let after = this.#numberOf(lastId);
     if (after === undefined) {
       after = this.#last;

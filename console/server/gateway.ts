@@ -14,7 +14,11 @@ export type About = {
   readonly providers: readonly ("Offline" | "Gemini")[];
   /** Of what is made here where nothing else is said; in a cluster the user chooses. */
   readonly namespace: string;
+  /** Whether CSVs are scored and past predictions are read through the console. */
+  readonly batches: boolean;
 };
+
+export type Deployment = { readonly namespace: string; readonly name: string; readonly job: string };
 
 /** Every method throws ConsoleError: Denied where the user may not, Missing where there is none, Unavailable. */
 export interface Gateway {
@@ -27,6 +31,8 @@ export interface Gateway {
   create(resource: Resource): Promise<Resource>;
   setSuspended(place: Place, suspend: boolean): Promise<void>;
   remove(kind: KindName, place: Place): Promise<void>;
+  /** Serves the model of another job, by a deployment that is there or a new one; absent on one machine. */
+  deploy?(deployment: Deployment): Promise<Resource>;
   /** Artifacts. Whoever reads below an object's prefix has got the object through `get` before. */
   readonly store: Pick<ArtifactStore, "get" | "list" | "exists">;
   readonly uploads: Uploads;

@@ -56,6 +56,8 @@ export function builtPages(root: string): string {
     [vite, "build", "--logLevel", "error", join(root, "console", "web")],
     {
       cwd: root,
+      // What is shipped, whatever this process was started for.
+      env: { ...process.env, NODE_ENV: "production" },
       stdio: ["ignore", "ignore", "inherit"],
     },
   );

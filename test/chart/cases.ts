@@ -16,6 +16,12 @@ const deployment = (all: readonly Manifest[]) =>
   );
 const operatorPod = (all: readonly Manifest[]) => deployment(all).spec.template.spec;
 const operator = (all: readonly Manifest[]) => operatorPod(all).containers[0];
+const isOfConsole = (one: Manifest) => one.metadata.labels["app.kubernetes.io/component"] === "console";
+const console_ = (all: readonly Manifest[]) =>
+  all.find((one) => one.kind === "Deployment" && isOfConsole(one)).spec.template.spec.containers[0];
+const consoleVariable = (all: readonly Manifest[], name: string) =>
+  console_(all).env.find((one: Manifest) => one.name === name).value;
+const withConsole = { "console.enabled": true, "console.origins": ["https://autoai.example.org"] };
 const minio = (all: readonly Manifest[]) => only(all, "StatefulSet");
 const minioPod = (all: readonly Manifest[]) => minio(all).spec.template.spec;
 const variable = (name: string) => (all: readonly Manifest[]) => {
@@ -50,6 +56,48 @@ const claims = { "environments.enabled": true, "environments.namespaces": ["team
 export const CASES: readonly Case[] = [
   { set: { nameOverride: "models" }, seen: (all) => deployment(all).metadata.name, as: "autoai-models" },
   { set: { fullnameOverride: "trainer" }, seen: (all) => deployment(all).metadata.name, as: "trainer" },
+  {
+    set: { "console.enabled": true },
+    given: { "console.origins": ["https://autoai.example.org"] },
+    seen: (all) => [console_(all).image, all.filter(isOfConsole).map(({ kind }) => kind)],
+    as: ["autoai-console:0.1.0", ["NetworkPolicy", "ServiceAccount", "Service", "Deployment"]],
+  },
+  {
+    set: { "console.origins": ["https://autoai.example.org", "http://localhost:8080"] },
+    given: { "console.enabled": true },
+    seen: (all) => consoleVariable(all, "AUTOAI_CONSOLE_ORIGINS"),
+    as: "https://autoai.example.org,http://localhost:8080",
+  },
+  {
+    set: { "console.sessionSeconds": 3600 },
+    given: withConsole,
+    seen: (all) => consoleVariable(all, "AUTOAI_CONSOLE_SESSION_SECONDS"),
+    as: "3600",
+  },
+  {
+    set: { "console.from": [{ podSelector: { matchLabels: { app: "gateway" } } }] },
+    given: withConsole,
+    seen: (all) => only(all, "NetworkPolicy", "autoai-console").spec.ingress[0].from,
+    as: [{ podSelector: { matchLabels: { app: "gateway" } } }],
+  },
+  {
+    set: { "console.resources": resources },
+    given: withConsole,
+    seen: (all) => console_(all).resources,
+    as: resources,
+  },
+  {
+    set: { "image.console.repository": "our/console" },
+    given: withConsole,
+    seen: (all) => console_(all).image,
+    as: "our/console:0.1.0",
+  },
+  {
+    set: { "image.console.digest": digest },
+    given: withConsole,
+    seen: (all) => console_(all).image,
+    as: `autoai-console@${digest}`,
+  },
   {
     set: { commonLabels: { team: "data" } },
     seen: (all) => all.every((one) => one.metadata.labels.team === "data"),

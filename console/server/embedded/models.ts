@@ -2,11 +2,10 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parse } from "csv-parse/sync";
 import { readLog } from "../../../inference-server/log/segments.ts";
 import { type ModelServer, serveModel } from "../../../inference-server/serve.ts";
 import { find } from "../../../operator/agent/journal.ts";
-import { type Feature, ModelManifest } from "../../../operator/api/model-manifest.ts";
+import { ModelManifest } from "../../../operator/api/model-manifest.ts";
 import type { TrainingJob } from "../../../operator/api/trainingjob.ts";
 import { UsageError } from "../../../operator/cli/exit.ts";
 import { predictionLogFolder } from "../../../operator/cli/inferences.ts";
@@ -16,13 +15,13 @@ import type { Home, Installation } from "../../../operator/embedded/home.ts";
 import { once } from "../../../operator/embedded/once.ts";
 import { journalPrefix, readJson } from "../../../operator/evaluation/context.ts";
 import { ConsoleError } from "../errors.ts";
+import { examplesOf } from "../examples.ts";
 import type { Answer, Models } from "../gateway.ts";
 import { readEntries } from "../transcript.ts";
 
 /** Workers hold a model each: as many as a laptop has room for. */
 const KEPT = 2;
 const IDLE_MS = 10 * 60_000;
-const EXAMPLES = 20;
 
 type Kept = { readonly server: Promise<ModelServer>; readonly close: () => Promise<void>; used: number };
 
@@ -50,14 +49,8 @@ export class EmbeddedModels implements Models {
   }
 
   async examples(job: TrainingJob): Promise<Record<string, unknown>[]> {
-    const { features } = await this.manifest(job);
     const csv = await this.#options.home.store.get(`${await this.#prefix(job)}/reference.csv`);
-    const [header = [], ...rows] = parse(Buffer.from(csv), { to: EXAMPLES + 1 }) as string[][];
-    return rows.map((row) =>
-      Object.fromEntries(
-        features.map((feature) => [feature.name, cellOf(feature, row[header.indexOf(feature.name)])]),
-      ),
-    );
+    return examplesOf(await this.manifest(job), csv);
   }
 
   async predict(job: TrainingJob, rows: readonly Readonly<Record<string, unknown>>[]): Promise<Answer> {
@@ -170,13 +163,4 @@ export class EmbeddedModels implements Models {
     this.#servers.delete(id);
     await kept?.close();
   }
-}
-
-/** A cell of the canonical CSV as a request has it. */
-function cellOf({ type }: Feature, cell: string | undefined): unknown {
-  if (cell === undefined || cell === "") return null;
-  if (type === "Boolean") return cell === "True";
-  if (type !== "Integer" && type !== "Number") return cell;
-  const number = Number(cell);
-  return Number.isFinite(number) ? number : null;
 }

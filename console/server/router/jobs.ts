@@ -5,9 +5,10 @@ import { toYaml } from "../../../operator/api/yaml.ts";
 import { journalPrefix } from "../../../operator/evaluation/context.ts";
 import { ConsoleError } from "../errors.ts";
 import { draftOf, JobForm } from "../form.ts";
+import type { Gateway, Place } from "../gateway.ts";
 import { rowOf } from "../rows.ts";
 import { type EntryView, readEntries, viewOf } from "../transcript.ts";
-import { LastEventId, PlaceInput, procedure, router, until } from "./trpc.ts";
+import { LastEventId, PlaceInput, procedure, refusing, router, until } from "./trpc.ts";
 
 /** Without word of a change the journal is looked into all the same. */
 const LOOK_MS = 2000;
@@ -37,26 +38,9 @@ export const jobs = router({
 
   journal: procedure
     .input(z.strictObject({ place: PlaceInput, lastEventId: LastEventId }))
-    .subscription(async function* ({ ctx, input, signal }) {
-      const { gateway, left } = ctx;
-      const stop = until(signal, left);
-      let after = lastNumber(input.lastEventId);
-      for (let first = true; !stop.aborted; first = false) {
-        // Read again each time: who may no longer read the job is told nothing more.
-        const job = await gateway.get("TrainingJob", input.place);
-        const entries = await readEntries(gateway.store, journalPrefix(job), after);
-        for (const entry of entries) {
-          after = entry.sequence;
-          yield tracked(String(after), { type: "Entry", entry: viewOf(entry) } as JournalUpdate);
-        }
-        const over = job.status?.state === "READY" || job.status?.state === "ERROR";
-        if (first || entries.length > 0 || over) {
-          yield tracked(String(after), { type: "Current", over } as JournalUpdate);
-        }
-        if (over) return;
-        await pause(LOOK_MS, stop);
-      }
-    }),
+    .subscription(({ ctx, input, signal }) =>
+      refusing(entriesOf(ctx.gateway, input.place, lastNumber(input.lastEventId), until(signal, ctx.left))),
+    ),
 
   draft: procedure.input(JobForm).query(({ ctx, input }) => {
     const { yaml, problems } = draftOf(input, ctx.gateway.about.mode === "Embedded");
@@ -77,6 +61,25 @@ export const jobs = router({
 
   remove: procedure.input(PlaceInput).mutation(({ ctx, input }) => ctx.gateway.remove("TrainingJob", input)),
 });
+
+async function* entriesOf(gateway: Gateway, place: Place, from: number, stop: AbortSignal) {
+  let after = from;
+  for (let first = true; !stop.aborted; first = false) {
+    // Read again each time: who may no longer read the job is told nothing more.
+    const job = await gateway.get("TrainingJob", place);
+    const entries = await readEntries(gateway.store, journalPrefix(job), after);
+    for (const entry of entries) {
+      after = entry.sequence;
+      yield tracked(String(after), { type: "Entry", entry: viewOf(entry) } as JournalUpdate);
+    }
+    const over = job.status?.state === "READY" || job.status?.state === "ERROR";
+    if (first || entries.length > 0 || over) {
+      yield tracked(String(after), { type: "Current", over } as JournalUpdate);
+    }
+    if (over) return;
+    await pause(LOOK_MS, stop);
+  }
+}
 
 /** `-1`: from the beginning. */
 function lastNumber(id: string | null | undefined): number {

@@ -1,11 +1,13 @@
 /** Models: what a READY job published, and what it answers. */
 import { z } from "zod";
+import { ResourceName } from "../../../operator/api/meta.ts";
 import { Profile } from "../../../operator/api/profile.ts";
 import type { TrainingJob } from "../../../operator/api/trainingjob.ts";
 import { dataKey, readJson } from "../../../operator/evaluation/context.ts";
 import { ConsoleError } from "../errors.ts";
 import { explained } from "../explain.ts";
 import type { Gateway, Models, Place } from "../gateway.ts";
+import { rowOf } from "../rows.ts";
 import { PlaceInput, procedure, router } from "./trpc.ts";
 
 const Cell = z.union([z.string().max(10_000), z.number(), z.boolean(), z.null()]);
@@ -55,6 +57,17 @@ export const models = router({
       const { job, models: asked } = await modelOf(ctx.gateway, input.place);
       const profile = await readJson(ctx.gateway.store, dataKey(job, "profile.json"), Profile);
       return explained(await asked.manifest(job), profile, input.row, (rows) => asked.predict(job, rows));
+    }),
+
+  /** Serves the model of this job: by a deployment of that name, which is made where there is none. */
+  deploy: procedure
+    .input(z.strictObject({ place: PlaceInput, deployment: ResourceName }))
+    .mutation(async ({ ctx, input }) => {
+      const { namespace, name } = input.place;
+      if (!ctx.gateway.deploy) {
+        throw new ConsoleError("Unavailable", "on one machine, autoai serve serves a model");
+      }
+      return rowOf(await ctx.gateway.deploy({ namespace, name: input.deployment, job: name }));
     }),
 
   log: procedure

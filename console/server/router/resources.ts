@@ -6,7 +6,7 @@ import type { KindName } from "../../../operator/cluster/cluster.ts";
 import { ConsoleError } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 import { type Row, rowOf } from "../rows.ts";
-import { LastEventId, procedure, router, until } from "./trpc.ts";
+import { LastEventId, procedure, refusing, router, until } from "./trpc.ts";
 
 const KINDS = ["Dataset", "TrainingJob", "ModelDeployment"] as const;
 
@@ -23,18 +23,26 @@ export type Update =
 export const resources = router({
   changes: procedure
     .input(z.strictObject({ namespace: ResourceName.optional(), lastEventId: LastEventId }))
-    .subscription(async function* ({ ctx, input, signal }) {
-      const { gateway, left } = ctx;
-      const { namespace, lastEventId } = input;
-      const stop = until(signal, left);
-      for await (const { id, change } of gateway.changes(namespace).follow(lastEventId ?? undefined, stop)) {
-        if (change.type === "All") yield tracked(id, await everything(gateway, namespace));
-        else if (change.type === "Changed") {
-          yield tracked(id, { type: "Changed", row: rowOf(change.resource) } satisfies Update as Update);
-        } else yield tracked(id, change satisfies Update as Update);
-      }
-    }),
+    .subscription(({ ctx, input, signal }) =>
+      refusing(
+        updatesOf(ctx.gateway, input.namespace, input.lastEventId ?? undefined, until(signal, ctx.left)),
+      ),
+    ),
 });
+
+async function* updatesOf(
+  gateway: Gateway,
+  namespace: string | undefined,
+  lastId: string | undefined,
+  stop: AbortSignal,
+) {
+  for await (const { id, change } of gateway.changes(namespace).follow(lastId, stop)) {
+    if (change.type === "All") yield tracked(id, await everything(gateway, namespace));
+    else if (change.type === "Changed") {
+      yield tracked(id, { type: "Changed", row: rowOf(change.resource) } as Update);
+    } else yield tracked(id, change as Update);
+  }
+}
 
 async function everything(gateway: Gateway, namespace: string | undefined): Promise<Update> {
   const denied: KindName[] = [];

@@ -57,12 +57,23 @@ export const procedure = t.procedure.use(async ({ ctx, next }) => {
     throw new TRPCError({ code: "UNAUTHORIZED", message: "sign in: the session is over, or there was none" });
   }
   const result = await next({ ctx: { ...ctx, session, gateway } });
-  if (!result.ok && result.error.cause instanceof ConsoleError) {
-    const { cause } = result.error;
-    throw new TRPCError({ code: CODES[cause.refusal], message: cause.message, cause });
-  }
+  if (!result.ok) throw refusedBy(result.error.cause) ?? result.error;
   return result;
 });
+
+/** A stream that is refused after it began, told as a procedure's refusal is. */
+export async function* refusing<T>(stream: AsyncGenerator<T>): AsyncGenerator<T> {
+  try {
+    yield* stream;
+  } catch (error) {
+    throw refusedBy(error) ?? error;
+  }
+}
+
+function refusedBy(cause: unknown): TRPCError | undefined {
+  if (!(cause instanceof ConsoleError)) return undefined;
+  return new TRPCError({ code: CODES[cause.refusal], message: cause.message, cause });
+}
 
 export const PlaceInput = z.strictObject({ namespace: ResourceName, name: ResourceName });
 export const NamespaceInput = z.strictObject({ namespace: ResourceName.optional() });

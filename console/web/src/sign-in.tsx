@@ -14,7 +14,7 @@ export function SignIn() {
   });
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
-  const tried = useRef(false);
+  const tried = useRef("");
 
   async function signIn(credential: string): Promise<void> {
     setBusy(true);
@@ -32,11 +32,17 @@ export function SignIn() {
   // The ticket stands behind the #, which no server and no log sees; it leaves the address bar at once.
   // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the page is opened
   useEffect(() => {
-    const ticket = window.location.hash.slice(1);
-    if (ticket === "" || tried.current) return;
-    tried.current = true;
-    window.history.replaceState(null, "", "/sign-in");
-    void signIn(ticket);
+    const take = (): void => {
+      const ticket = window.location.hash.slice(1);
+      if (ticket === "" || ticket === tried.current) return;
+      tried.current = ticket;
+      window.history.replaceState(null, "", "/sign-in");
+      void signIn(ticket);
+    };
+    take();
+    // Whoever is here already and opens the next address stays on the same page, as browsers see it.
+    window.addEventListener("hashchange", take);
+    return () => window.removeEventListener("hashchange", take);
   }, []);
 
   if (how.isPending || (busy && how.data?.how !== "Token")) return <Loading what="the console" />;

@@ -77,6 +77,20 @@ export class ApiServer {
     return new ApiServer(config, onRequest);
   }
 
+  /** With a user's own token and nothing else: neither a pod's account nor a certificate goes along. */
+  static forUser(server: string, caFile: string | undefined, token: string): ApiServer {
+    const config = new KubeConfig();
+    config.loadFromOptions({
+      clusters: [
+        { name: "cluster", server, ...(caFile === undefined ? {} : { caFile }), skipTLSVerify: false },
+      ],
+      users: [{ name: "user", token }],
+      contexts: [{ name: "user", cluster: "cluster", user: "user" }],
+      currentContext: "user",
+    });
+    return new ApiServer(config);
+  }
+
   /** The namespace of the kubeconfig's context, if it names one. */
   get namespace(): string | undefined {
     return this.#config.getContextObject(this.#config.getCurrentContext())?.namespace;

@@ -4,20 +4,23 @@ import { useState } from "react";
 import { Link } from "wouter";
 import { api } from "../api.ts";
 import { Batch } from "../parts/batch.tsx";
+import { Deploy } from "../parts/deploy.tsx";
 import { score, when } from "../parts/format.ts";
 import { Page } from "../parts/page.tsx";
 import { PredictionLog } from "../parts/prediction-log.tsx";
 import { Loading, Problem } from "../parts/states.tsx";
 import { TryForm } from "../parts/try-form.tsx";
+import { useMe } from "../session.tsx";
 
 type Place = { namespace: string; name: string };
 export type Model = Awaited<ReturnType<typeof api.models.get.query>>;
 
 export default function ModelPage(place: Place) {
+  const me = useMe();
   const [tab, setTab] = useState<string | null>("try");
   const model = useQuery({ queryKey: ["model", place], queryFn: () => api.models.get.query(place) });
   return (
-    <Page title={place.name}>
+    <Page title={place.name} actions={me.mode === "Cluster" && model.data && <Deploy place={place} />}>
       {model.isPending && <Loading what="the model" />}
       {model.isError && <Problem error={model.error} onRetry={() => model.refetch()} />}
       {model.data && (
@@ -32,8 +35,8 @@ export default function ModelPage(place: Place) {
           <Tabs value={tab} onChange={setTab}>
             <Tabs.List>
               <Tabs.Tab value="try">Try it</Tabs.Tab>
-              <Tabs.Tab value="batch">A CSV</Tabs.Tab>
-              <Tabs.Tab value="log">Past predictions</Tabs.Tab>
+              {me.batches && <Tabs.Tab value="batch">A CSV</Tabs.Tab>}
+              {me.batches && <Tabs.Tab value="log">Past predictions</Tabs.Tab>}
               <Tabs.Tab value="lineage">Lineage</Tabs.Tab>
             </Tabs.List>
             <Tabs.Panel value="try" pt="md">

@@ -1,0 +1,84 @@
+/** Debian's Chromium on a console of its own, as a person would have the two. */
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { expect } from "vitest";
+import { MINUTES, ROOT, type Running, start } from "../e2e/harness.ts";
+
+const CHROMIUM = process.env.AUTOAI_CHROMIUM ?? "/usr/bin/chromium";
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+export const WIDE = { width: 1280, height: 900 };
+
+/** Looked at by people; ignored by git, kept by CI. */
+export const SCREENSHOTS = join(ROOT, "test-results", "console");
+
+export function launch(): Promise<Browser> {
+  mkdirSync(SCREENSHOTS, { recursive: true });
+  return chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-gpu"] });
+}
+
+export type Console = {
+  readonly running: Running;
+  /** The one-time address; each is good once, and the next one is printed then. */
+  address(): Promise<string>;
+};
+
+/** `autoai console` as a process of its own, over this home. */
+export function startConsole(home: string): Console {
+  const running = start(["console", "--port", "0", "--home", home]);
+  let used = 0;
+  return {
+    running,
+    async address() {
+      used += 1;
+      const [, url = ""] = await running.until(
+        new RegExp(`(?:Open http\\S+[^]*?){${used - 1}}Open (http\\S+)`),
+      );
+      return url;
+    },
+  };
+}
+
+/** The report's own policy lets nothing load; that it says so is as it should be. */
+const isOfReport = (text: string): boolean => text.includes("/api/reports/");
+
+/** What no page may do: be told to run anything, or to load anything from elsewhere. */
+export function watched(page: Page): { readonly violations: string[] } {
+  const violations: string[] = [];
+  page.on("console", (message) => {
+    if (/Content Security Policy|Refused to/.test(message.text()) && !isOfReport(message.text()))
+      violations.push(message.text());
+  });
+  page.on("dialog", (dialog) => {
+    violations.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on("pageerror", (error) => violations.push(`error: ${error.message}`));
+  page.setDefaultTimeout(MINUTES);
+  return { violations };
+}
+
+/** WCAG 2.2 AA in both colours, and pictures of each, wide and narrow. */
+export async function inspected(page: Page, name: string): Promise<void> {
+  for (const scheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+    await page.locator(`html[data-mantine-color-scheme="${scheme}"]`).waitFor({ state: "attached" });
+    await page.screenshot({ path: join(SCREENSHOTS, `${name}-${scheme}.png`), fullPage: true });
+    await page.evaluate(AXE);
+    // The report is a page of its own, with tests of its own.
+    const found = await page.evaluate(`axe.run({ exclude: ["iframe"] }, {
+      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], iframes: false,
+    }).then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes.map((node) => node.html + " " + node.failureSummary).join(" | ")))`);
+    expect(found, `${name}, ${scheme}`).toEqual([]);
+  }
+  await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+  const before = page.viewportSize() ?? WIDE;
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}-narrow.png`), fullPage: true });
+  const tooWide = await page.evaluate(
+    "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+  );
+  expect(tooWide, `${name} scrolls sideways at 360 px`).toBe(0);
+  await page.setViewportSize(before);
+}
