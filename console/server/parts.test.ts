@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Profile } from "../../operator/api/profile.ts";
 import type { Resource } from "../../operator/cluster/cluster.ts";
 import { ChangeLog } from "./changes.ts";
+import { examplesOf } from "./examples.ts";
 import { explained } from "./explain.ts";
 import { draftOf, type JobForm } from "./form.ts";
 import { histogramsOf } from "./histograms.ts";
@@ -206,6 +207,19 @@ test("histograms count what is between the least and the greatest value, whateve
   expect(numbers?.counts[0]).toBe(1);
   expect(numbers?.counts[15]).toBe(1);
   expect(others).toEqual([null, null]);
+});
+
+test("examples are rows that say something, in the types of a request", () => {
+  const features = [
+    { name: "age", type: "Integer" },
+    { name: "active", type: "Boolean" },
+    { name: "code", type: "Category" },
+  ];
+  const csv = new TextEncoder().encode("code,age,active\n,,\n007,41,True\n008,,False\n");
+  expect(examplesOf({ features } as never, csv)).toEqual([
+    { age: 41, active: true, code: "007" },
+    { age: null, active: false, code: "008" },
+  ]);
 });
 
 test("what moved a prediction is what changes it when it is replaced by the usual value", async () => {

@@ -60,11 +60,11 @@ export function watched(page: Page): { readonly violations: string[] } {
 }
 
 /** WCAG 2.2 AA in both colours, and pictures of each, wide and narrow. */
-export async function inspected(page: Page, name: string): Promise<void> {
+export async function inspected(page: Page, name: string, fullPage = true): Promise<void> {
   for (const scheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
     await page.locator(`html[data-mantine-color-scheme="${scheme}"]`).waitFor({ state: "attached" });
-    await page.screenshot({ path: join(SCREENSHOTS, `${name}-${scheme}.png`), fullPage: true });
+    await page.screenshot({ path: join(SCREENSHOTS, `${name}-${scheme}.png`), fullPage });
     await page.evaluate(AXE);
     // The report is a page of its own, with tests of its own.
     const found = await page.evaluate(`axe.run({ exclude: ["iframe"] }, {
@@ -75,7 +75,7 @@ export async function inspected(page: Page, name: string): Promise<void> {
   await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
   const before = page.viewportSize() ?? WIDE;
   await page.setViewportSize({ width: 360, height: 740 });
-  await page.screenshot({ path: join(SCREENSHOTS, `${name}-narrow.png`), fullPage: true });
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}-narrow.png`), fullPage });
   const tooWide = await page.evaluate(
     "document.documentElement.scrollWidth - document.documentElement.clientWidth",
   );

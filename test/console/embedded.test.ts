@@ -104,6 +104,7 @@ describe("the whole way", () => {
       await page.frameLocator("iframe").getByText("AutoAI report").waitFor();
 
       await page.getByRole("link", { name: "Try the model" }).click();
+      await expect.poll(() => page.getByLabel("Age").inputValue()).toMatch(/^\d+$/);
       await page.getByRole("button", { name: "Predict Churn" }).click();
       await page.getByTestId("prediction").waitFor({ timeout: 5 * MINUTES });
       await page.getByRole("heading", { name: "What moved it" }).waitFor();
@@ -205,7 +206,7 @@ describe("texts of strangers", () => {
       const second = page.getByRole("article", { name: /^Step 2:/ }).first();
       await second.getByRole("button", { name: "Changes" }).click();
       await page.getByRole("region", { name: "Changes of train.py" }).getByText("+ print(2)").waitFor();
-      await inspected(page, "strange-job");
+      await inspected(page, "strange-job", false);
       await page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)");
       await page
         .getByRole("article", { name: new RegExp(`^Step ${STEPS - 1}:`) })

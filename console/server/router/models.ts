@@ -105,11 +105,8 @@ export async function modelOf(gateway: Gateway, place: Place): Promise<{ job: Tr
 }
 
 function wordsOf(warning: unknown): string {
-  const { field, found, expected } = warning as { field?: unknown; found?: unknown; expected?: unknown };
-  return [field, expected, found === undefined ? undefined : `found ${String(found)}`]
-    .filter((part) => part !== undefined)
-    .join(": ")
-    .slice(0, 300);
+  const { field, message } = warning as { field?: unknown; message?: unknown };
+  return `${String(field)}: ${String(message)}`.slice(0, 300);
 }
 
 function loggedOf(line: string): LoggedPrediction {
