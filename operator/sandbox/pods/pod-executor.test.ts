@@ -158,6 +158,14 @@ describe("ensure", () => {
     expect(created()).toEqual([]);
   });
 
+  it("reads an outcome from the store once, however often it is asked for", async () => {
+    await store.put(EXECUTION.outcomeKey, encode(OUTCOME));
+    expect(await executor.ensure(EXECUTION)).toEqual(OUTCOME);
+    await store.deletePrefix("o/");
+    expect(await executor.ensure(EXECUTION)).toEqual(OUTCOME);
+    expect(created()).toEqual([]);
+  });
+
   it("does not run again what ran, whoever asks", async () => {
     await store.put(EXECUTION.outcomeKey, encode(OUTCOME));
     expect(await executor.ensure(EXECUTION)).toEqual(OUTCOME);
