@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Dataset } from "./api/dataset.ts";
+import { ModelDeployment } from "./api/modeldeployment.ts";
 import { TrainingJob } from "./api/trainingjob.ts";
 import type { KindName, Resource } from "./cluster/cluster.ts";
 import { needsReconcile, wokenBy } from "./wake.ts";
@@ -41,6 +42,42 @@ describe("a change", () => {
 
   test("of the status alone is the operator's own, and no news", () => {
     expect(needsReconcile(change(job("a", {}, condition("True")), one))).toBe(false);
+  });
+});
+
+describe("a job that becomes READY", () => {
+  const deployment = (name: string, spec: object): ModelDeployment =>
+    ModelDeployment.parse({
+      apiVersion: "autoai.dev/v1alpha1",
+      kind: "ModelDeployment",
+      metadata: { name, ...metadata },
+      spec: { modelRef: { trainingJob: "churn" }, ...spec },
+    });
+  const deployments = [deployment("serves", {}), deployment("follows", { followLatest: true })];
+  const lister = { list: (kind: KindName) => (kind === "ModelDeployment" ? deployments : []) as never };
+  const woken = (name: string, spec: object = {}) =>
+    wokenBy(
+      {
+        kind: "TrainingJob",
+        key: `team/${name}`,
+        current: job(name, spec, condition("True")),
+        previous: job(name, spec, condition("Unknown")),
+      },
+      lister,
+    ).map(({ key }) => key);
+
+  test("wakes those that serve it, and where it was retrained those that follow", () => {
+    expect(woken("churn")).toEqual(["team/serves", "team/follows"]);
+    expect(woken("churn-2", { recipeFrom: "churn" })).toEqual(["team/follows"]);
+    expect(woken("other")).toEqual([]);
+  });
+
+  test("is woken when the ModelDeployment of its name is gone, which it may want", () => {
+    const change = { kind: "ModelDeployment" as const, key: "team/churn" };
+    const [one] = deployments;
+    expect(wokenBy({ ...change, current: undefined, previous: one }, lister)).toEqual([
+      { kind: "TrainingJob", key: "team/churn" },
+    ]);
   });
 });
 

@@ -164,6 +164,18 @@ describe("a finished job", () => {
     expect(await job()).toBeUndefined();
   });
 
+  test("that deploys its model is not deleted, for that would end with it", async () => {
+    const { apply, until, step, clock, job } = world();
+    apply({ ttlSecondsAfterFinished: 5, deploy: {} });
+    await until("AgentFinished");
+    clock.at += 10_000;
+    expect(await step()).toEqual({});
+    apply({ ttlSecondsAfterFinished: 5 });
+    await step();
+    await step();
+    expect(await job()).toBeUndefined();
+  });
+
   test("looks at a time to live of months day by day, for timers hold no more", async () => {
     const { apply, until, step } = world();
     apply({ ttlSecondsAfterFinished: 31_536_000 });
