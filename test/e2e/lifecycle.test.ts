@@ -149,6 +149,9 @@ describe("commands on a job that is READY", () => {
     expect(reply.status, JSON.stringify(answer)).toBe(200);
     expect(answer.predictions).toEqual([expected]);
     expect(answer.probabilities[0]?.no).toBeCloseTo(Number(probabilities[0]), 9);
+    // The package says what the model was trained on.
+    const metrics = await (await fetch(`${address}/metrics`)).text();
+    expect(metrics).toMatch(/^autoai_inference_drift_rows\{.*\} 1$/m);
     running.kill("SIGINT");
     const ended = await running.ended;
     expect([ended.code, ended.stderr]).toEqual([0, ""]);
