@@ -2,6 +2,7 @@
  * Models served on a real cluster: rolls, kills, tampering and misbehaviour under the eyes of a client in the cluster; and a job that
  * is trained meanwhile and deploys. One installation, one namespace; the tests go on from each other, in their order.
  */
+import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -36,6 +37,8 @@ let deployed: unknown;
 /** What each model predicts, by its digest. */
 const values: Record<string, number> = {};
 const digests: Record<string, string> = {};
+/** Id of the last request before there were no servers. */
+let asked = "";
 
 // biome-ignore lint/suspicious/noExplicitAny: objects as they stand
 type Json = any;
@@ -277,6 +280,8 @@ test(
         namespace,
         `--replicas=${replicas}`,
       );
+    const last = await client.ask(url("steady"), NOTHING);
+    asked = String(last.body.requestId);
     await scale(0);
     const none = await until(
       "steady",
@@ -294,6 +299,55 @@ test(
   },
   3 * MINUTES,
 );
+
+test(
+  "the prediction log of servers that are gone is read by who may get their deployment, and by nobody else",
+  async () => {
+    for (const account of ["reader", "stranger"]) {
+      await cluster.kubectl("create", "serviceaccount", account, "-n", namespace);
+    }
+    const role = ["--verb=get", "--resource=modeldeployments.autoai.dev"];
+    await cluster.kubectl("create", "role", "reader", "-n", namespace, ...role);
+    const subject = `--serviceaccount=${namespace}:reader`;
+    await cluster.kubectl("create", "rolebinding", "reader", "-n", namespace, "--role=reader", subject);
+    const { code, out, errors } = await inferences("reader");
+    expect(code, errors).toBe(0);
+    const entries = out
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const ids = entries.map(({ requestId }) => requestId);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(entries.find(({ requestId }) => requestId === asked)).toMatchObject({
+      model: digests.better,
+      inputs: NOTHING,
+      predictions: [4],
+    });
+    // Of every model that it served, and so of servers that were replaced.
+    const models = new Set(entries.map(({ model }) => model));
+    expect(models).toEqual(new Set([digests.one, digests.two, digests.better]));
+    const refused = await inferences("stranger");
+    expect([refused.code, refused.out]).toEqual([2, ""]);
+    expect(refused.errors).toContain("you may not get modeldeployments");
+  },
+  2 * MINUTES,
+);
+
+/** `autoai inferences` of the deployment, as an account of the namespace. */
+function inferences(account: string): Promise<{ code: number; out: string; errors: string }> {
+  const program = join(import.meta.dirname, "..", "..", "operator", "cli.ts");
+  const args = ["inferences", "steady", "-n", namespace, "--json", "--service-account", account];
+  const env = {
+    ...process.env,
+    ...(cluster.kubeconfig === undefined ? {} : { KUBECONFIG: cluster.kubeconfig }),
+  };
+  return new Promise((resolve) => {
+    const options = { env, maxBuffer: 256 << 20 };
+    const child = execFile(process.execPath, [program, ...args], options, (_, out, errors) =>
+      resolve({ code: child.exitCode ?? -1, out, errors }),
+    );
+  });
+}
 
 test(
   "a model that raises, forks, connects, sleeps, leaks or ends never takes its front down",
