@@ -133,9 +133,10 @@ describe("what keeps it", () => {
       reason: "FailedCreate",
       message: "quota",
     });
-    expect(of(live({ conditions: conditions("Progressing", "False") }))?.reason).toBe(
-      "ProgressDeadlineExceeded",
-    );
+    const stuck = { conditions: conditions("Progressing", "False") };
+    expect(of(live(stuck))?.reason).toBe("ProgressDeadlineExceeded");
+    // Not by what is left of the one before.
+    expect(of(live({ ...stuck, observedGeneration: 2 }))).toBeUndefined();
   });
 
   test("what a container says has no control characters, and an end", () => {

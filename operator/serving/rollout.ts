@@ -114,7 +114,9 @@ function failureOf(
     .flatMap((pod) => ofPod(pod, now) ?? []);
   const found = failures.find(({ stalls }) => stalls) ?? failures[0];
   if (found) return found;
-  const { conditions = [] } = live.status ?? {};
+  const { conditions = [], observedGeneration = 0 } = live.status ?? {};
+  // Of the roll before, until the new one was seen.
+  if (observedGeneration < (live.metadata.generation ?? 0)) return undefined;
   const refused = conditions.find(({ type, status }) => type === "ReplicaFailure" && status === "True");
   if (refused) return stall(refused.reason ?? "FailedCreate", refused.message ?? "its pods cannot be made");
   const progress = conditions.find(({ type }) => type === "Progressing");
