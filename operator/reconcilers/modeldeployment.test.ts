@@ -329,6 +329,25 @@ describe("a roll that does not succeed", () => {
     expect(children.changes).toEqual([]);
   });
 
+  test("for want of its model leaves the one before what it needs to go on", async () => {
+    const { apply, reconcile, ready, settle, store, condition, read, clock, grants } = await world();
+    apply();
+    const old = await ready("churn");
+    const other = await ready("other");
+    await reconcile();
+    settle(old, "churn", 1);
+    await reconcile();
+    await store.deletePrefix(`models/${NS}/other/${other}/`);
+    apply({ modelRef: { trainingJob: "other" } });
+    const before = (await grants())?.[`${old}.json`];
+    clock.at += 4 * HOUR;
+    await reconcile();
+    expect(await condition()).toMatchObject({ status: "False", reason: "ModelMissing" });
+    expect((await read())?.status).toMatchObject({ modelDigest: old, replicas: 1 });
+    expect((await read())?.status?.lastFailure).toContain("ModelMissing");
+    expect((await grants())?.[`${old}.json`]).not.toBe(before);
+  });
+
   test("for want of an environment says so", async () => {
     const { apply, reconcile, ready, store, condition } = await world();
     apply();

@@ -223,13 +223,11 @@ async function settle(
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof StalledError || error instanceof RefusedChildError) {
     await operator.cluster.event(deployment, "Warning", error.reason, message);
+    const situation: Situation = { type: "Stalled", reason: error.reason, message };
     const lastFailure = `${error.reason}: ${message}`.slice(0, 1024);
-    await write(
-      operator,
-      deployment,
-      { type: "Stalled", reason: error.reason, message },
-      { ...facts, lastFailure },
-    );
+    // What serves is looked after all the same, as far as that can be.
+    const found = await unresolved(operator, deployment, situation).catch(() => ({ situation, facts }));
+    await write(operator, deployment, found.situation, { ...found.facts, lastFailure });
     return { requeueAfterSeconds: STALLED_SECONDS };
   }
   const reason = platformReason(error);
