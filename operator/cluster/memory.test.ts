@@ -108,4 +108,31 @@ describe("a cluster in a folder", () => {
     expect(await next.secret("default", "gemini")).toBeUndefined();
     expect(readdirSync(join(folder, "objects"))).toEqual(["trainingjob.default.one.json"]);
   });
+
+  test("tells, when it is read again, of what another process wrote and took away there, and of nothing else", () => {
+    const folder = mkdtempSync(join(tmpdir(), "autoai-cluster-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const ours = new MemoryCluster({ folder });
+    ours.apply(job("ours"));
+    const other = new MemoryCluster({ folder });
+    const told: string[] = [];
+    ours.watch(({ metadata }) => told.push(metadata.name));
+    ours.watchDeletions((_, key) => told.push(`gone ${key}`));
+    ours.reload();
+    expect(told).toEqual([]);
+    other.apply(job("theirs"));
+    other.apply(job("ours", "another"));
+    ours.reload();
+    expect(told.sort()).toEqual(["ours", "theirs"]);
+    expect(
+      ours
+        .list("TrainingJob")
+        .map(({ spec }) => spec.target)
+        .sort(),
+    ).toEqual(["another", "answer"]);
+    other.delete("TrainingJob", "default/theirs");
+    ours.reload();
+    expect(told).toContain("gone default/theirs");
+    expect(ours.list("TrainingJob")).toHaveLength(1);
+  });
 });

@@ -84,7 +84,13 @@ export default function Candidates({ candidates }: { candidates: readonly Dated[
                 shape="square"
                 isAnimationActive={false}
               >
-                <ErrorBar dataKey="error" direction="y" stroke="var(--mantine-color-gray-6)" width={4} />
+                <ErrorBar
+                  dataKey="error"
+                  direction="y"
+                  stroke="var(--mantine-color-gray-6)"
+                  width={4}
+                  isAnimationActive={false}
+                />
               </Scatter>
               <Scatter
                 name="verified"
@@ -92,7 +98,13 @@ export default function Candidates({ candidates }: { candidates: readonly Dated[
                 fill="var(--mantine-color-blue-6)"
                 isAnimationActive={false}
               >
-                <ErrorBar dataKey="error" direction="y" stroke="var(--mantine-color-blue-6)" width={4} />
+                <ErrorBar
+                  dataKey="error"
+                  direction="y"
+                  stroke="var(--mantine-color-blue-6)"
+                  width={4}
+                  isAnimationActive={false}
+                />
               </Scatter>
               {claimed.length > 0 && (
                 <Scatter
