@@ -104,7 +104,9 @@ describe("the whole way", () => {
       await page.frameLocator("iframe").getByText("AutoAI report").waitFor();
 
       await page.getByRole("link", { name: "Try the model" }).click();
-      await expect.poll(() => page.getByLabel("Age").inputValue()).toMatch(/^\d+$/);
+      await expect
+        .poll(() => page.getByRole("textbox", { name: "Age", exact: true }).inputValue())
+        .toMatch(/^\d+$/);
       await page.getByRole("button", { name: "Predict Churn" }).click();
       await page.getByTestId("prediction").waitFor({ timeout: 5 * MINUTES });
       await page.getByRole("heading", { name: "What moved it" }).waitFor();
