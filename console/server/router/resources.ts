@@ -45,17 +45,17 @@ async function* updatesOf(
 }
 
 async function everything(gateway: Gateway, namespace: string | undefined): Promise<Update> {
-  const denied: KindName[] = [];
+  const denied = new Set<KindName>();
   const lists = await Promise.all(
     KINDS.map(async (kind) => {
       try {
         return await gateway.list(kind, namespace);
       } catch (error) {
         if (!(error instanceof ConsoleError) || error.refusal !== "Denied") throw error;
-        denied.push(kind);
+        denied.add(kind);
         return [];
       }
     }),
   );
-  return { type: "All", rows: lists.flat().map(rowOf), denied };
+  return { type: "All", rows: lists.flat().map(rowOf), denied: KINDS.filter((kind) => denied.has(kind)) };
 }
