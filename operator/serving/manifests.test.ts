@@ -193,6 +193,17 @@ test("what the spec asks for is what server and worker are told", () => {
   expect(of("Deployment").spec.replicas).toBe(3);
 });
 
+test("an ONNX export is served without Python: by the server's image, in the place of the worker", () => {
+  const { container } = made({ runtime: "Onnx", resources: { cpu: "2", memory: "1Gi" } });
+  expect(container("front").args.join(" ")).toContain("--runtime Onnx");
+  const worker = container("model");
+  expect(worker.image).toBe(settings.frontImage);
+  expect(worker.command.join(" ")).toBe(
+    "node /opt/autoai/dist/inference-server/onnx/worker.js --socket /shared/worker.sock --package /package --threads 2",
+  );
+  expect(worker.securityContext.runAsUser).toBe(made().container("model").securityContext.runAsUser);
+});
+
 test("an environment on a claim is mounted read-only, and not fetched", () => {
   const { pod, container } = made({}, { environmentsClaim: "environments" });
   expect(pod.volumes).toContainEqual({

@@ -195,18 +195,11 @@ function modelContainer(
   settings: ServingSettings,
 ): Json {
   const memoryBytes = byteCount(spec.resources.memory);
-  const start = `import sys; sys.path.insert(0, ${JSON.stringify(settings.runnerPath)}); from autoai_runner.serve.keeper import main; main()`;
   const user = workerUser(namespace, name);
   return {
     name: CONTAINERS.model,
-    image: settings.runnerImage,
     imagePullPolicy: settings.pullPolicy,
-    command: [
-      ...["python3", "-I", "-S", "-B", "-c", start],
-      ...["--socket", "/shared/worker.sock", "--package", "/package", "--python", "/environment/bin/python"],
-      ...["--engine", spec.runtime === "Onnx" ? "Auto" : spec.runtime, "--memory", String(memoryBytes)],
-      ...["--threads", String(Math.max(1, Math.floor(cpus(spec.resources.cpu))))],
-    ],
+    ...(spec.runtime === "Onnx" ? onnxWorker(spec, settings) : pythonWorker(spec, settings)),
     workingDir: "/",
     resources: {
       limits: { cpu: millis(cpus(spec.resources.cpu)), memory: bytes(memoryBytes + KEEPER_BYTES) },
@@ -222,6 +215,29 @@ function modelContainer(
     ],
     securityContext: { ...restricted(), runAsUser: user, runAsGroup: user },
   };
+}
+
+const WORKER = ["--socket", "/shared/worker.sock", "--package", "/package"];
+const threads = ({ resources }: ModelDeploymentSpec): string[] => [
+  "--threads",
+  String(Math.max(1, Math.floor(cpus(resources.cpu)))),
+];
+
+function pythonWorker(spec: ModelDeploymentSpec, settings: ServingSettings): Json {
+  const start = `import sys; sys.path.insert(0, ${JSON.stringify(settings.runnerPath)}); from autoai_runner.serve.keeper import main; main()`;
+  return {
+    image: settings.runnerImage,
+    command: [
+      ...["python3", "-I", "-S", "-B", "-c", start, ...WORKER, "--python", "/environment/bin/python"],
+      ...["--engine", spec.runtime, "--memory", String(byteCount(spec.resources.memory)), ...threads(spec)],
+    ],
+  };
+}
+
+/** The server's own image: neither Python nor the pickle of the model has a part in it. */
+function onnxWorker(spec: ModelDeploymentSpec, settings: ServingSettings): Json {
+  const program = "/opt/autoai/dist/inference-server/onnx/worker.js";
+  return { image: settings.frontImage, command: ["node", program, ...WORKER, ...threads(spec)] };
 }
 
 export function logs({ predictionLog }: ModelDeploymentSpec): boolean {
