@@ -59,7 +59,7 @@ export const ModelDeploymentSpec = withRules(
       .enum(["Auto", "Compiled", "Onnx", "DataFrame"])
       .default("Auto")
       .describe(
-        "What computes predictions: the pipeline as it was trained (DataFrame), its compiled form, or its ONNX export. Auto: the fastest whose predictions on the reference rows equal the pipeline's.",
+        "What computes predictions: the pipeline as it was trained (DataFrame), its compiled form, or the ONNX export in the package, which computes with 32 bits. Auto: the compiled form where its predictions equal the pipeline's, else the pipeline.",
       ),
     predictionLog: z
       .strictObject({

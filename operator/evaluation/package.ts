@@ -6,7 +6,7 @@ import { type ColumnProfile, Profile } from "../api/profile.ts";
 import type { TrainingJob } from "../api/trainingjob.ts";
 import { dataKey, encode, type JobContext, ownerKey, readJson, sha256 } from "./context.ts";
 import type { FinalScore } from "./publish.ts";
-import { MODEL_FILE, modelKey, predictionsKey } from "./verify.ts";
+import { MODEL_FILE, modelKey, ONNX_FILE, onnxKey, predictionsKey } from "./verify.ts";
 
 export const MANIFEST_FILE = "model.json";
 const PROFILE_FILE = "profile.json";
@@ -27,8 +27,10 @@ export async function packageModel(
   const { store, job } = context;
   const { winner, label } = publication;
   const { recipe } = winner.candidate;
+  const exported = onnxKey(context, label);
   const sources: (readonly [path: string, key: string])[] = [
     [MODEL_FILE, modelKey(context, label)],
+    ...((await store.exists(exported)) ? ([[ONNX_FILE, exported]] as const) : []),
     ...recipe.files.map(({ path, key }) => [`recipe/${path}`, key] as const),
     ["lock.txt", `environments/${recipe.environment}/lock.txt`],
     ["task.json", dataKey(job, "task.json")],

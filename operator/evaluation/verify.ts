@@ -50,6 +50,8 @@ export type Verification = Pick<
 >;
 
 export const MODEL_FILE = "trained_model.joblib";
+/** The same model as an ONNX graph, where the recipe writes one: served behind a gate, which knows the model's answers. */
+export const ONNX_FILE = "model.onnx";
 
 /**
  * Verifies one recipe. Throws WaitingError while executions are under way, RecipeError where the recipe is at fault.
@@ -154,7 +156,7 @@ export async function fitRecipe(
       "data/train.csv": dataKey(context.job, train),
       "data/task.json": dataKey(context.job, "task.json"),
     },
-    outputs: { [MODEL_FILE]: modelKey(context, label) },
+    outputs: { [MODEL_FILE]: modelKey(context, label), [ONNX_FILE]: onnxKey(context, label) },
   });
   if (outcome.ended !== "Completed" || outcome.exitCode !== 0) {
     throw new RecipeError(
@@ -289,6 +291,10 @@ export function sources(recipe: {
 
 export function modelKey(context: JobContext, label: string): string {
   return executionKey(context.job, `${label}-fit`, MODEL_FILE);
+}
+
+export function onnxKey(context: JobContext, label: string): string {
+  return executionKey(context.job, `${label}-fit`, ONNX_FILE);
 }
 
 export function predictionsKey(context: JobContext, label: string, name = "predict"): string {

@@ -215,6 +215,8 @@ describe("commands on a job that is READY", () => {
     const { stdout, stderr } = await cli("model", "job", "--output", output);
     expect(stdout, stderr).toBe(`${output}\n`);
     const { files } = JSON.parse(readFileSync(join(output, "model.json"), "utf8"));
+    // What the recipe left beside its model.
+    expect(Object.keys(files)).toContain("model.onnx");
     for (const path of ["trained_model.joblib", ...Object.keys(files)])
       expect(existsSync(join(output, path)), path).toBe(true);
     const again = await cli("model", "job", "--output", output);
