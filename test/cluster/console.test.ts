@@ -150,6 +150,15 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await served?.close();
+  // Where an operator of another test saw the resources and is gone since, nobody is there to take its finalizers off.
+  for (const kind of ["trainingjobs", "datasets"]) {
+    await cluster.kubectl("delete", kind, "--all", "-n", ada.namespace, "--wait=false");
+    const names = (await cluster.kubectl("get", kind, "-n", ada.namespace, "-o", "name")).split("\n");
+    for (const name of names.filter((line) => line !== "")) {
+      const patch = '{"metadata":{"finalizers":null}}';
+      await cluster.run(["patch", "-n", ada.namespace, name, "--type=merge", "-p", patch]);
+    }
+  }
   await store?.close();
   if (folder !== "") rmSync(folder, { recursive: true, force: true });
 });
