@@ -39,4 +39,4 @@ bench-%: ## measure beside the peer, and write bench/results/NAME.json and .md (
 	@if [ -x bench/$*/run ]; then bench/$*/run $(ARGS); else .venv/bin/python bench/$*.py $(ARGS); fi
 
 clean: ## remove what setup and tests made in the clone
-	rm -rf .venv node_modules dist .setup test-results
+	rm -rf .venv node_modules dist console/web/dist .setup test-results
