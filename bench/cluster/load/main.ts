@@ -93,7 +93,8 @@ async function run(jobs: number, plane: Plane, minio: Minio, gemini: GeminiServe
   const begun = performance.now();
   let mostMib = 0;
   const sampler = setInterval(() => {
-    mostMib = Math.max(mostMib, sampleOf(pid).memoryMib);
+    // One that has ended is noticed below.
+    if (operator.exitCode === null) mostMib = Math.max(mostMib, sampleOf(pid).memoryMib);
   }, 250);
   await apply(plane, namespace, jobs);
   const applied = (performance.now() - begun) / 1000;

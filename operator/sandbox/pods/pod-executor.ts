@@ -20,6 +20,7 @@ import { ownerNamespace } from "./owner.ts";
 import { type OwnerReference, PodRefusedError, type Pods, type PodView } from "./pods.ts";
 import { grantSeconds, type PodSettings } from "./settings.ts";
 import { SharedInstalls } from "./shared-installs.ts";
+import { Turns } from "./turns.ts";
 import { Nudge, watchPod } from "./watch.ts";
 
 export type PodExecutorOptions = {
@@ -71,6 +72,7 @@ export class PodExecutor implements Executor {
   readonly #failed = new Map<string, unknown>();
   readonly #byPod = new Map<string, Running>();
   readonly #installs = new SharedInstalls<Running>();
+  readonly #begun = new Turns(PODS_BEGUN_AT_ONCE);
   readonly #outcomes = new ImmutableCache<Outcome>(OUTCOME_CHARACTERS);
   readonly #now: () => number;
   /** Of the store, as they were found last. */
@@ -196,7 +198,10 @@ export class PodExecutor implements Executor {
     running.pods.push({ namespace, name });
     const start = this.#now();
     try {
-      await this.#create(execution, name, attempts.next, lockKey);
+      await this.#begun.take(async () => {
+        running.abort.signal.throwIfAborted();
+        await this.#create(execution, name, attempts.next, lockKey);
+      });
       running.abort.signal.throwIfAborted();
       const verdict = await watchPod({
         pods,
@@ -398,6 +403,8 @@ export class PodExecutor implements Executor {
 
 /** Of the texts of outcomes that are kept in memory, parsed. */
 const OUTCOME_CHARACTERS = 8 * 1024 ** 2;
+/** Pods that are being made: each takes dozens of grants, and requests that wait for a connection. */
+const PODS_BEGUN_AT_ONCE = 32;
 /** Looks into the store that all watches together take in a second. */
 const LOOKS_A_SECOND = 100;
 /** Refusals that pass by themselves: room is made when others end. */
