@@ -59,8 +59,11 @@ export async function onKwok(folder: string, kubeconfig: string): Promise<Plane>
   const build = join(ROOT, "test/cluster/build");
   execFileSync(build, ["kwok"], { stdio: "inherit" });
   const program = execFileSync(build, ["--directory", "kwok"], { encoding: "utf8" }).trim();
-  for (let number = 0; number < NODES; number++)
+  for (let number = 0; number < NODES; number++) {
+    // Of a bench that was killed.
+    await api.request("DELETE", `/api/v1/nodes/kwok-${number}`).catch(() => undefined);
     await api.request("POST", "/api/v1/nodes", { body: node(number) });
+  }
   const log = openSync(join(folder, "kwok.log"), "w");
   const kwok: ChildProcess = spawn(
     join(program, "kwok"),
@@ -68,7 +71,8 @@ export async function onKwok(folder: string, kubeconfig: string): Promise<Plane>
       ...["--kubeconfig", kubeconfig, "--config", join(import.meta.dirname, "stages.yaml")],
       ...["--manage-all-nodes=false", "--manage-nodes-with-label-selector=type=kwok", "--cidr=198.18.0.0/16"],
     ],
-    { stdio: ["ignore", log, log] },
+    // Lists that come as a watch take an etcd that is newer than Debian's.
+    { stdio: ["ignore", log, log], env: { ...process.env, KUBE_FEATURE_WatchListClient: "false" } },
   );
   kwok.once(
     "exit",
