@@ -213,12 +213,14 @@ test("examples are rows that say something, in the types of a request", () => {
   const features = [
     { name: "age", type: "Integer" },
     { name: "active", type: "Boolean" },
-    { name: "code", type: "Category" },
+    { name: "code", type: "Category", categories: ["007", "008"] },
+    ...["a", "b", "c"].map((name) => ({ name, type: "Text" })),
   ];
-  const csv = new TextEncoder().encode("code,age,active\n,,\n007,41,True\n008,,False\n");
+  const lines = [",,,x,y,z", "no row had it,,True,x,y,z", "008,,False,x,y,z", "007,41,True,x,y,z"];
+  const csv = new TextEncoder().encode(`code,age,active,a,b,c\n${lines.join("\n")}\n`);
   expect(examplesOf({ features } as never, csv)).toEqual([
-    { age: 41, active: true, code: "007" },
-    { age: null, active: false, code: "008" },
+    { age: 41, active: true, code: "007", a: "x", b: "y", c: "z" },
+    { age: null, active: false, code: "008", a: "x", b: "y", c: "z" },
   ]);
 });
 
