@@ -13,6 +13,7 @@ import datetime
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Rounds of all systems."""
     options = arguments()
+    # Ended by whoever started it, it ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     generator = load.version()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     report = begin(options, generator)
