@@ -37,6 +37,8 @@ let deployed: unknown;
 /** What each model predicts, by its digest. */
 const values: Record<string, number> = {};
 const digests: Record<string, string> = {};
+/** A namespace whose servers are given no claim for environments. */
+let bare = "";
 /** Id of the last request before there were no servers. */
 let asked = "";
 
@@ -44,11 +46,11 @@ let asked = "";
 type Json = any;
 
 /** Applies the ModelDeployment, with servers that find room on a small node. */
-async function deploy(name: string, spec: object): Promise<void> {
+async function deploy(name: string, spec: object, where = namespace): Promise<void> {
   await cluster.apply({
     apiVersion: "autoai.dev/v1alpha1",
     kind: "ModelDeployment",
-    metadata: { name, namespace },
+    metadata: { name, namespace: where },
     spec: { resources: { cpu: "300m", memory: "768Mi" }, ...spec },
   });
 }
@@ -112,9 +114,22 @@ async function planted(name: string, value: number, more: object = {}): Promise<
   values[digest] = value;
 }
 
+/** Of the job in a namespace, once it has one. */
+function environmentOf(where: string): Promise<Environment> {
+  return eventually(`the environment of the job in ${where}`, 180, async () => {
+    const job = TrainingJob.parse(await cluster.get("trainingjobs.autoai.dev", where, "churn"));
+    const { entries } = await Journal.load(store, journalPrefix(job), { now: Date.now }, 0);
+    const digest = find(entries, "DatasetPrepared")?.environment;
+    return digest === undefined
+      ? undefined
+      : { digest, lock: await store.get(`environments/${digest}/lock.txt`) };
+  });
+}
+
 beforeAll(async () => {
   await cluster.operator("running");
   namespace = await cluster.namespace("serving");
+  bare = await cluster.namespace("serving-bare");
   await cluster.apply({
     apiVersion: "v1",
     kind: "PersistentVolumeClaim",
@@ -122,7 +137,8 @@ beforeAll(async () => {
     spec: { accessModes: ["ReadWriteMany"], resources: { requests: { storage: "10Gi" } } },
   });
   const rows = join(EXAMPLES, "data/churn.csv");
-  await cluster.kubectl("create", "configmap", "churn", "-n", namespace, `--from-file=churn.csv=${rows}`);
+  for (const where of [namespace, bare])
+    await cluster.kubectl("create", "configmap", "churn", "-n", where, `--from-file=churn.csv=${rows}`);
   ({ store, close: closeStore } = await artifactStore(cluster));
   history = await watched(cluster, namespace, "modeldeployments.autoai.dev");
   // The example, in more of a hurry.
@@ -134,15 +150,11 @@ beforeAll(async () => {
   const sandbox = { resources: { cpu: "500m" } };
   const metadata = { ...example.metadata, namespace };
   await cluster.apply({ ...example, metadata, spec: { ...spec, budget, sandbox } });
+  // For its environment alone.
+  const brief = { ...spec, budget: { maxSteps: 1, maxSeconds: 1 }, sandbox };
+  await cluster.apply({ ...example, metadata: { ...metadata, namespace: bare }, spec: brief });
   client = await clientIn(cluster, namespace);
-  environment = await eventually("the environment of the job", 120, async () => {
-    const job = TrainingJob.parse(await cluster.get("trainingjobs.autoai.dev", namespace, "churn"));
-    const { entries } = await Journal.load(store, journalPrefix(job), { now: Date.now }, 0);
-    const digest = find(entries, "DatasetPrepared")?.environment;
-    return digest === undefined
-      ? undefined
-      : { digest, lock: await store.get(`environments/${digest}/lock.txt`) };
-  });
+  environment = await environmentOf(namespace);
   await planted("one", 1);
   await planted("two", 2);
 }, 5 * MINUTES);
@@ -453,3 +465,20 @@ test("every status that anyone saw of a deployment was valid by kstatus", () => 
   });
   expect(faults).toEqual([]);
 });
+
+test(
+  "where there is no claim for environments, servers fetch theirs from the store",
+  async () => {
+    const fetched = await environmentOf(bare);
+    expect(await store.exists(`environments/${fetched.digest}.tar`)).toBe(true);
+    const digest = await plant(cluster, store, bare, fetched, { name: "one", value: 1 });
+    await deploy("one", { modelRef: { trainingJob: "one" } }, bare);
+    await eventually("the server", 120, async () => {
+      const found = await cluster.get("modeldeployments.autoai.dev", bare, "one");
+      return serves(digest)(ModelDeployment.parse(found).status ?? {});
+    });
+    const answer = await client.ask(`http://one.${bare}.svc/predict`, NOTHING);
+    expect(answer).toMatchObject({ status: 200, body: { predictions: [1] } });
+  },
+  5 * MINUTES,
+);
