@@ -214,3 +214,19 @@ def test_the_gate_holds_a_wrong_compiler_back(kind: str, where: str, monkeypatch
     monkeypatch.undo()
     engine, refused = choose(model, schema, pipeline, reference(frame), "Auto")
     assert (engine.name, refused) == ("Compiled", None)
+
+
+def test_a_whole_number_has_one_zero_whatever_is_asked_beside_it() -> None:
+    """A text made of -0 would be another one, but only where a missing cell makes doubles of the column."""
+    schema = schema_of("binary")
+    kinds = [column.kind for column in schema.numbers]
+    whole, fraction = kinds.index("integer"), kinds.index("number")
+    cells = np.full((len(kinds), 2), -0.0)
+    cells[whole, 1] = np.nan
+    rows = Rows.parse(schema, {"rows": 2, "texts": [[None, None] for _ in schema.texts]}, cells.ravel())
+    assert not np.signbit(rows.numbers[whole, 0])
+    assert np.signbit(rows.numbers[fraction]).all()
+    near_zero = Rows(3, np.array([[-1.0, 0.0, 1.0]]), [])
+    drawn = gate.drawn(near_zero, 0).numbers
+    assert (drawn == 0).any()
+    assert not np.signbit(drawn[drawn == 0]).any()

@@ -23,8 +23,8 @@ const request = body ? { method: "POST", headers: { "content-type": "application
 fetch(url, request).then(async (reply) => console.log(JSON.stringify({ status: reply.status, body: await reply.json() })));`;
 
 const LOAD = `
-const { existsSync, rmSync } = require("node:fs");
-const [url, body, connections, known, stop] = process.argv.slice(1);
+const { existsSync, rmSync, writeFileSync } = require("node:fs");
+const [url, body, connections, known, begun, stop] = process.argv.slice(1);
 const values = JSON.parse(known);
 const found = { requests: 0, failures: {}, wrong: 0, byDigest: {} };
 const count = (map, key) => { map[key] = (map[key] ?? 0) + 1; };
@@ -37,6 +37,7 @@ async function one() {
       if (reply.status !== 200) { count(found.failures, reply.status + " " + answer.reason); continue; }
       count(found.byDigest, answer.model.digest);
       if (answer.predictions[0] !== values[answer.model.digest]) found.wrong++;
+      if (found.requests >= 20 * connections && !existsSync(begun)) writeFileSync(begun, "");
     } catch (error) {
       count(found.failures, error.cause?.code ?? error.name);
     }
@@ -44,11 +45,14 @@ async function one() {
 }
 Promise.all(Array.from({ length: Number(connections) }, one)).then(() => { rmSync(stop); console.log(JSON.stringify(found)); });`;
 
+const BEGUN = `
+const timer = setInterval(() => { if (require("node:fs").existsSync(process.argv[1])) clearInterval(timer); }, 50);`;
+
 export type Client = {
   /** GET where there is no body, POST otherwise. */
   ask(url: string, body?: unknown): Promise<Reply>;
   /**
-   * Asks by so many connections, each at once again, until the returned function is called.
+   * Asks by so many connections, each at once again, until the returned function is called. Resolves once answers come.
    * @param values what a model predicts, by its digest
    */
   load(
@@ -56,7 +60,7 @@ export type Client = {
     body: unknown,
     connections: number,
     values: Readonly<Record<string, number>>,
-  ): () => Promise<Load>;
+  ): Promise<() => Promise<Load>>;
 };
 
 /** Makes the pod, under Pod Security restricted. */
@@ -93,8 +97,8 @@ export async function clientIn(cluster: Cluster, namespace: string): Promise<Cli
       const more = body === undefined ? [] : [JSON.stringify(body)];
       return JSON.parse(await run("-e", ASK, url, ...more)) as Reply;
     },
-    load(url, body, connections, values) {
-      const stop = `/tmp/stop-${++loads}`;
+    async load(url, body, connections, values) {
+      const [begun, stop] = [`/tmp/begun-${++loads}`, `/tmp/stop-${loads}`];
       const done = run(
         "-e",
         LOAD,
@@ -102,10 +106,11 @@ export async function clientIn(cluster: Cluster, namespace: string): Promise<Cli
         JSON.stringify(body),
         String(connections),
         JSON.stringify(values),
+        begun,
         stop,
       );
-      // Looked at when it is stopped.
-      done.catch(() => undefined);
+      // Without an end where it has failed: what it says then is thrown.
+      await Promise.race([run("-e", BEGUN, begun), done]);
       return async () => {
         await run("-e", "require('node:fs').writeFileSync(process.argv[1], '')", stop);
         return JSON.parse(await done) as Load;

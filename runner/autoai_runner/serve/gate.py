@@ -113,5 +113,5 @@ def _draw_numbers(random: np.random.Generator, cells: Floats, line: Floats) -> N
         for share, beyond in ((0.5, margin), (FAR, high - low)):
             some = random.random(len(line)) < share
             found = random.uniform(low - beyond, high + beyond, int(some.sum()))
-            line[some] = np.round(found) if whole else found
+            line[some] = np.round(found) + 0.0 if whole else found  # whole numbers have no -0
     line[random.random(len(line)) < 0.05] = np.nan

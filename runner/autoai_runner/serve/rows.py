@@ -41,6 +41,7 @@ class Schema:
         self.numbers = [column for column in self.columns if column.kind in NUMERIC]
         self.texts = [column for column in self.columns if column.kind not in NUMERIC]
         self.classes: list[str] = message["classes"]
+        self.whole = [line for line, column in enumerate(self.numbers) if column.kind == "integer"]
 
     @property
     def regression(self) -> bool:
@@ -60,7 +61,12 @@ class Rows:
     def parse(cls, schema: Schema, message: dict[str, Any], numbers: Floats) -> Rows:
         """From a frame of kind `predict`."""
         count = message["rows"]
-        return cls(count, numbers.reshape(len(schema.numbers), count), message["texts"])
+        cells = numbers.reshape(len(schema.numbers), count)
+        if schema.whole:
+            # JSON has a -0, whole numbers have none: beside a missing cell it would stay one, another text.
+            cells = cells.copy()
+            cells[schema.whole] += 0.0
+        return cls(count, cells, message["texts"])
 
     def take(self, indices: Sequence[int]) -> Rows:
         """Some of the rows."""
