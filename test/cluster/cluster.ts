@@ -144,6 +144,8 @@ export function withCluster(): Cluster {
     }
     const labels = "app.kubernetes.io/name=autoai,app.kubernetes.io/component=operator";
     const release = ["--namespace", "autoai-system", "--selector", labels];
+    const there = await kubectl("get", "deployment", ...release, "-o", "name");
+    if (there.trim() === "") return;
     await kubectl("scale", "deployment", ...release, "--replicas=0");
     await kubectl("wait", "pod", ...release, "--for=delete", "--timeout=120s");
   };

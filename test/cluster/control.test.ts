@@ -11,6 +11,8 @@ const cluster = withCluster();
 let namespace = "";
 
 beforeAll(async () => {
+  // The chart's, of another file: it would do what the tests or their own operators do.
+  await cluster.operator("absent");
   const applied = await cluster.run(["apply", "--server-side", "--force-conflicts", "-f", "crds/"]);
   expect(applied.errors, applied.errors).not.toMatch(/error/i);
   await cluster.kubectl(
@@ -48,7 +50,10 @@ describe("a change of a resource", () => {
   });
 });
 
-describeWire("the wire of the API server", () => ({ api: apiOf(cluster), namespace }));
+describeWire("the wire of the API server", async () => ({
+  api: apiOf(cluster),
+  namespace: await cluster.namespace("wire"),
+}));
 
 describe("with an operator", () => {
   let store: Store;
