@@ -25,10 +25,10 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+from shared.results import ROOT, commit, save
+
 SIZE = 104_857_600
 SEED = 20_240_229
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "bench" / "results"
 HEADER = "id,age,income,balance,city,segment,signup,active,score,comment,visits,churn\n"
 CITIES = (
     "London",
@@ -152,18 +152,6 @@ def summary(rounds: list[dict[str, float]]) -> dict[str, dict[str, float]]:
     }
 
 
-def commit() -> str:
-    """The commit measured, marked where files differ from it."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude=*"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return described.stdout.strip() or "unknown"
-
-
 def markdown(
     report: dict[str, object],
     ours: dict[str, dict[str, float]],
@@ -248,9 +236,7 @@ def main() -> None:
         "pandas": theirs,
     }
     text = markdown(report, summary(ours), summary(theirs))
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "intake.json").write_text(json.dumps(report, indent=2) + "\n")
-    (RESULTS / "intake.md").write_text(text)
+    save("intake", report, text)
     print(text)
 
 

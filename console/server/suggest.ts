@@ -1,13 +1,11 @@
 /** What a new training is suggested to predict and how, from the profile of its data set. Pure; a person decides. */
-import { DEFAULT_METRIC, METRICS, Metric, type Task } from "../../operator/api/metrics.ts";
+import { DEFAULT_METRIC, type Metric, type Task } from "../../operator/api/metrics.ts";
 import type { ColumnProfile, Profile } from "../../operator/api/profile.ts";
 
 export type TargetSuggestion = {
   readonly target: string;
   readonly task: Task;
   readonly metric: Metric;
-  /** Metrics that fit the task. */
-  readonly metrics: readonly Metric[];
   /** Why, in a sentence for people. */
   readonly because: string;
 };
@@ -47,7 +45,6 @@ function suggestionOf(column: ColumnProfile, rows: number): TargetSuggestion {
     target: column.name,
     task,
     metric,
-    metrics: Metric.options.filter((one) => METRICS[one].tasks.includes(task)),
     because: `${wordsOf(column, task)}${
       rare
         ? `; the rarer one is in ${(share * 100).toFixed(1)} % of the rows, where average precision tells models apart better`

@@ -5,6 +5,7 @@ import { datasetKeys } from "../../../operator/reconcilers/dataset.ts";
 import type { ArtifactStore } from "../../../operator/storage/artifact-store.ts";
 import { ConsoleError } from "../errors.ts";
 import type { Place, Uploads } from "../gateway.ts";
+import { waiting } from "../uploads.ts";
 
 export type ClusterUploadsOptions = {
   readonly store: ArtifactStore;
@@ -83,17 +84,7 @@ export class ClusterUploads implements Uploads {
   }
 
   async #waiting(place: Place): Promise<Dataset> {
-    const dataset = await this.#options.writable(place);
-    if (dataset.spec.source.upload !== true) {
-      throw new ConsoleError(
-        "Conflict",
-        `${place.name} is no data set that is uploaded: its source is another`,
-      );
-    }
-    if (await this.#options.store.exists(datasetKeys(dataset).source)) {
-      throw new ConsoleError("Conflict", `${place.name} has its file already`);
-    }
-    return dataset;
+    return waiting(await this.#options.writable(place), this.#options.store);
   }
 }
 

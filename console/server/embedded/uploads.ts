@@ -9,6 +9,7 @@ import { datasetKeys } from "../../../operator/reconcilers/dataset.ts";
 import type { FileStore } from "../../../operator/storage/file-store.ts";
 import { ConsoleError } from "../errors.ts";
 import type { Place, Uploads } from "../gateway.ts";
+import { waiting } from "../uploads.ts";
 
 export type EmbeddedUploadsOptions = {
   readonly folder: string;
@@ -75,17 +76,7 @@ export class EmbeddedUploads implements Uploads {
 
   /** The Dataset, if it is one that waits for its file. */
   async #waiting(place: Place): Promise<Dataset> {
-    const dataset = await this.#options.dataset(place);
-    if (dataset.spec.source.upload !== true) {
-      throw new ConsoleError(
-        "Conflict",
-        `${place.name} is no data set that is uploaded: its source is another`,
-      );
-    }
-    if (await this.#options.store.exists(datasetKeys(dataset).source)) {
-      throw new ConsoleError("Conflict", `${place.name} has its file already`);
-    }
-    return dataset;
+    return waiting(await this.#options.dataset(place), this.#options.store);
   }
 
   async #pathOf(dataset: Dataset): Promise<string> {

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Dataset } from "../../../operator/api/dataset.ts";
 import { API_VERSION } from "../../../operator/api/meta.ts";
+import { Metric } from "../../../operator/api/metrics.ts";
 import { Profile } from "../../../operator/api/profile.ts";
 import { toYaml } from "../../../operator/api/yaml.ts";
 import { readJson } from "../../../operator/evaluation/context.ts";
@@ -22,7 +23,7 @@ export const datasets = router({
   profile: procedure.input(PlaceInput).query(async ({ ctx, input }) => {
     const dataset = await readyDataset(await ctx.gateway.get("Dataset", input));
     const profile = await readJson(ctx.gateway.store, datasetKeys(dataset).profile, Profile);
-    return { profile, targets: suggestTargets(profile).slice(0, 500) };
+    return { profile, targets: suggestTargets(profile).slice(0, 500), metrics: Metric.options };
   }),
 
   /** Read apart from the profile: it takes a moment where the data are large. */

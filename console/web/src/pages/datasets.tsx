@@ -4,6 +4,7 @@ import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import type { DatasetRow } from "../../../server/rows.ts";
 import { api, sentenceOf } from "../api.ts";
+import { freeName } from "../free-name.ts";
 import { useLive, useRows } from "../live.tsx";
 import { FileDrop } from "../parts/file-drop.tsx";
 import { bytes, count, nameFrom, when } from "../parts/format.ts";
@@ -114,7 +115,9 @@ function NameDialog({
   const me = useMe();
   const [stored] = useLocalStorage({ key: "autoai-namespace", defaultValue: me.namespace });
   const namespace = me.mode === "Embedded" ? me.namespace : stored;
-  const [name, setName] = useState(() => freeName(nameFrom(file.name), namespace, taken));
+  const [name, setName] = useState(() =>
+    freeName(nameFrom(file.name), (free) => taken.includes(`${namespace}/${free}`)),
+  );
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
   const make = async (): Promise<void> => {
@@ -167,11 +170,4 @@ function NameDialog({
       </form>
     </Modal>
   );
-}
-
-function freeName(name: string, namespace: string, taken: readonly string[]): string {
-  for (let number = 1; ; number++) {
-    const candidate = number === 1 ? name : `${name}-${number}`;
-    if (!taken.includes(`${namespace}/${candidate}`)) return candidate;
-  }
 }

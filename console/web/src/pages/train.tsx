@@ -20,6 +20,7 @@ import type { JobForm } from "../../../server/form.ts";
 import type { DatasetRow } from "../../../server/rows.ts";
 import type { TargetSuggestion } from "../../../server/suggest.ts";
 import { api, sentenceOf } from "../api.ts";
+import { freeName } from "../free-name.ts";
 import { useLive, useRows } from "../live.tsx";
 import { CopyText } from "../parts/copy-text.tsx";
 import { Page } from "../parts/page.tsx";
@@ -78,7 +79,7 @@ function OfDataset({ dataset }: { dataset: DatasetRow }) {
   });
   if (profile.isPending) return <Loading what="the profile" />;
   if (profile.isError) return <Problem error={profile.error} onRetry={() => profile.refetch()} />;
-  const { targets, profile: found } = profile.data;
+  const { targets, metrics, profile: found } = profile.data;
   const [first] = targets;
   if (!first) {
     return (
@@ -92,6 +93,7 @@ function OfDataset({ dataset }: { dataset: DatasetRow }) {
       dataset={dataset}
       targets={targets}
       first={first}
+      metrics={metrics}
       columns={found.columns.map((column) => column.name)}
     />
   );
@@ -101,11 +103,13 @@ function Form({
   dataset,
   targets,
   first,
+  metrics,
   columns,
 }: {
   dataset: DatasetRow;
   targets: readonly TargetSuggestion[];
   first: TargetSuggestion;
+  metrics: readonly string[];
   columns: readonly string[];
 }) {
   const me = useMe();
@@ -113,10 +117,7 @@ function Form({
   const [, navigate] = useLocation();
   const [form, setForm] = useState<JobForm>(() => ({
     namespace: dataset.namespace,
-    name: freeName(
-      dataset.name,
-      jobs.map(({ name }) => name),
-    ),
+    name: freeName(dataset.name, (name) => jobs.some((job) => job.name === name)),
     dataset: dataset.name,
     target: first.target,
     task: first.task,
@@ -221,7 +222,7 @@ function Form({
                   const { value } = event.currentTarget;
                   setForm(value === "" ? rest : { ...rest, metric: value as NonNullable<JobForm["metric"]> });
                 }}
-                data={[{ value: "", label: "The usual one of the task" }, ...ALL_METRICS]}
+                data={[{ value: "", label: "The usual one of the task" }, ...metrics]}
                 error={of("spec.evaluation.metric")}
               />
             </Group>
@@ -359,23 +360,4 @@ function Form({
       </Grid.Col>
     </Grid>
   );
-}
-
-const ALL_METRICS = [
-  "RocAuc",
-  "AveragePrecision",
-  "Accuracy",
-  "BalancedAccuracy",
-  "F1Macro",
-  "LogLoss",
-  "Rmse",
-  "Mae",
-  "R2",
-];
-
-function freeName(name: string, taken: readonly string[]): string {
-  for (let number = 1; ; number++) {
-    const candidate = number === 1 ? name : `${name}-${number}`;
-    if (!taken.includes(candidate)) return candidate;
-  }
 }
