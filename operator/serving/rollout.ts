@@ -1,5 +1,6 @@
 /** How far a roll-out is, and what keeps it: read off the Deployment and its pods, pure. */
 import { z } from "zod";
+import { type ContainerStatus, podStatus, WAITING } from "../api/pod-status.ts";
 import type { LiveDeployment, ServingPod } from "./children.ts";
 import { CONTAINERS } from "./names.ts";
 
@@ -25,47 +26,7 @@ export type Rollout = {
 
 /** Milliseconds that a pod may look for a node: others may be about to end. */
 const UNSCHEDULABLE_MS = 60_000;
-/** Milliseconds in which one failure to pull an image may be a passing one. */
-const PULLING_MS = 20_000;
 const MESSAGE_CHARACTERS = 700;
-
-const Terminated = z.object({
-  exitCode: z.number(),
-  reason: z.string().optional(),
-  message: z.string().optional(),
-});
-const State = z
-  .object({
-    waiting: z.object({ reason: z.string().optional(), message: z.string().optional() }).optional(),
-    terminated: Terminated.optional(),
-  })
-  .optional();
-const ContainerStatus = z.object({
-  name: z.string(),
-  ready: z.boolean().optional(),
-  restartCount: z.number().optional(),
-  state: State,
-  lastState: State,
-});
-type ContainerStatus = z.infer<typeof ContainerStatus>;
-const Status = z.object({
-  phase: z.string().optional(),
-  reason: z.string().optional(),
-  message: z.string().optional(),
-  conditions: z
-    .array(
-      z.object({
-        type: z.string(),
-        status: z.string(),
-        reason: z.string().optional(),
-        message: z.string().optional(),
-        lastTransitionTime: z.coerce.date().nullish(),
-      }),
-    )
-    .nullish(),
-  initContainerStatuses: z.array(ContainerStatus).nullish(),
-  containerStatuses: z.array(ContainerStatus).nullish(),
-});
 
 /** What our own containers leave as their termination message. */
 const Said = z.object({ reason: z.string().regex(/^[A-Za-z]{1,64}$/), message: z.string() });
@@ -97,9 +58,10 @@ export function rolloutOf(
 }
 
 export function isReady({ status }: ServingPod): boolean {
-  const parsed = Status.safeParse(status ?? {});
   return Boolean(
-    parsed.data?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True"),
+    podStatus(status).conditions?.some(
+      (condition) => condition.type === "Ready" && condition.status === "True",
+    ),
   );
 }
 
@@ -126,9 +88,7 @@ function failureOf(
 }
 
 function ofPod(pod: ServingPod, now: number): Failure | undefined {
-  const parsed = Status.safeParse(pod.status ?? {});
-  if (!parsed.success) return undefined;
-  const { initContainerStatuses, containerStatuses, conditions } = parsed.data;
+  const { reason, message, initContainerStatuses, containerStatuses, conditions } = podStatus(pod.status);
   const containers = [...(initContainerStatuses ?? []), ...(containerStatuses ?? [])];
   // What the front says is the effect of what befell the model, where that was killed.
   const inOrder = [CONTAINERS.fetch, CONTAINERS.model, CONTAINERS.front].flatMap((name) =>
@@ -138,15 +98,12 @@ function ofPod(pod: ServingPod, now: number): Failure | undefined {
     const failure = ofContainer(container, now - pod.created);
     if (failure) return failure;
   }
-  if (parsed.data.reason === "Evicted")
-    return retried("Evicted", parsed.data.message ?? "the node evicted it");
+  if (reason === "Evicted") return retried("Evicted", message ?? "the node evicted it");
   const scheduled = conditions?.find(({ type }) => type === "PodScheduled");
   if (scheduled?.status === "False") {
     const since = scheduled.lastTransitionTime?.getTime() ?? pod.created;
-    const message = `no node takes the pod: ${scheduled.message ?? "the scheduler gave no reason"}; add room, or ask for less in spec.resources`;
-    return now - since < UNSCHEDULABLE_MS
-      ? retried("Unschedulable", message)
-      : stall("Unschedulable", message);
+    const why = `no node takes the pod: ${scheduled.message ?? "the scheduler gave no reason"}; add room, or ask for less in spec.resources`;
+    return now - since < UNSCHEDULABLE_MS ? retried("Unschedulable", why) : stall("Unschedulable", why);
   }
   return undefined;
 }
@@ -172,19 +129,6 @@ function ofContainer({ name, state, lastState }: ContainerStatus, age: number): 
 
 /** Words of our containers for what may be better at the next try, which the kubelet makes by itself. */
 const PASSING: ReadonlySet<string> = new Set(["StoreUnavailable", "FetchFailed", "ServerFailed"]);
-
-/** Reasons of waiting containers that no waiting mends, by the milliseconds for which they may be passing. */
-const WAITING: Readonly<Record<string, number>> = {
-  ErrImagePull: PULLING_MS,
-  ImagePullBackOff: 0,
-  InvalidImageName: 0,
-  ErrImageNeverPull: 0,
-  RegistryUnavailable: PULLING_MS,
-  ImageInspectError: PULLING_MS,
-  CreateContainerConfigError: PULLING_MS,
-  CreateContainerError: PULLING_MS,
-  RunContainerError: PULLING_MS,
-};
 
 function saidBy(message: string | undefined): z.infer<typeof Said> | undefined {
   // The last line: what came before it in a log may be anything.

@@ -115,6 +115,25 @@ export class ApiServer {
     return JSON.parse(text) as T;
   }
 
+  /** What is there; undefined where there is nothing of the name. */
+  async find<T>(path: string): Promise<T | undefined> {
+    try {
+      return await this.request<T>("GET", path);
+    } catch (error) {
+      if (error instanceof ApiError && error.code === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** Server-side apply: the manifest's fields are the manager's from then on, whoever had them before. */
+  apply<T>(path: string, manifest: unknown, fieldManager: string): Promise<T> {
+    return this.request<T>("PATCH", path, {
+      query: { fieldManager, force: true },
+      contentType: "application/apply-patch+yaml",
+      body: manifest,
+    });
+  }
+
   /** As request, for what is not the API server's own JSON: what a proxied Service says. Extra headers go along. */
   async send(
     verb: Verb,

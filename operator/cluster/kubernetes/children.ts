@@ -11,18 +11,11 @@ import {
 import { ANNOTATIONS, LABELS, ROLE } from "../../serving/names.ts";
 import { ApiError, type ApiServer } from "./api-server.ts";
 import { FIELD_MANAGER } from "./cluster.ts";
-import { type Raw, Reflector, type RestartReason, type Timings } from "./reflector.ts";
+import type { Raw, RawPod, RestartReason, Timings } from "./reflector.ts";
+import { Reflectors } from "./reflectors.ts";
 
 type Deployment = LiveDeployment & Raw;
-type Pod = Raw & {
-  readonly metadata: Raw["metadata"] & {
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
-    readonly creationTimestamp?: string;
-    readonly deletionTimestamp?: string;
-  };
-  readonly status?: { readonly podIP?: string };
-};
+type Pod = RawPod & { readonly status?: { readonly podIP?: string } };
 
 export type KubernetesChildrenOptions = {
   readonly api: ApiServer;
@@ -38,71 +31,52 @@ const SELECTOR = `${LABELS.managedBy}=autoai,${LABELS.role}=${ROLE}`;
 
 export class KubernetesChildren implements Children {
   readonly #options: KubernetesChildrenOptions;
-  readonly #deployments: readonly Reflector<Deployment>[];
-  readonly #pods: readonly Reflector<Pod>[];
+  readonly #deployments: Reflectors<Deployment>;
+  readonly #pods: Reflectors<Pod>;
 
   constructor(options: KubernetesChildrenOptions) {
     this.#options = options;
     const { api, namespaces, onChange, onRestart, timings } = options;
-    const within = namespaces.length ? namespaces.map((namespace) => `/namespaces/${namespace}`) : [""];
-    const common = {
-      api,
-      labelSelector: SELECTOR,
-      ...(timings === undefined ? {} : { timings }),
-    };
-    this.#deployments = within.map(
-      (where) =>
-        new Reflector<Deployment>({
-          ...common,
-          path: `/apis/apps/v1${where}/deployments`,
-          trim: leanDeployment,
-          onChange: (key) => onChange(key),
-          onRestart: (reason, error) => onRestart?.("deployments", reason, error),
-        }),
-    );
-    this.#pods = within.map(
-      (where) =>
-        new Reflector<Pod>({
-          ...common,
-          path: `/api/v1${where}/pods`,
-          trim: leanPod,
-          onChange: (_key, current, previous) => {
-            const { namespace, labels } = (current ?? previous)?.metadata ?? {};
-            const name = labels?.[LABELS.deployment];
-            if (name !== undefined) onChange(`${namespace}/${name}`);
-          },
-          onRestart: (reason, error) => onRestart?.("serving pods", reason, error),
-        }),
-    );
+    const common = { api, namespaces, labelSelector: SELECTOR, onRestart, timings };
+    this.#deployments = new Reflectors<Deployment>({
+      ...common,
+      group: "/apis/apps/v1",
+      plural: "deployments",
+      trim: leanDeployment,
+      onChange: (key) => onChange(key),
+    });
+    this.#pods = new Reflectors<Pod>({
+      ...common,
+      group: "/api/v1",
+      plural: "pods",
+      title: "serving pods",
+      trim: leanPod,
+      onChange: (_key, current, previous) => {
+        const { namespace, labels } = (current ?? previous)?.metadata ?? {};
+        const name = labels?.[LABELS.deployment];
+        if (name !== undefined) onChange(`${namespace}/${name}`);
+      },
+    });
   }
 
   async start(): Promise<void> {
-    const all = [...this.#deployments, ...this.#pods];
-    for (const reflector of all) reflector.start();
-    await Promise.all(all.map((reflector) => reflector.ready));
+    await Promise.all([this.#deployments.start(), this.#pods.start()]);
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#deployments, ...this.#pods].map((reflector) => reflector.stop()));
+    await Promise.all([this.#deployments.stop(), this.#pods.stop()]);
   }
 
   get synced(): boolean {
-    return [...this.#deployments, ...this.#pods].every((reflector) => reflector.synced);
+    return this.#deployments.synced && this.#pods.synced;
   }
 
   async apply(child: Child, fieldManager: string = FIELD_MANAGER): Promise<LiveDeployment> {
     const { namespace, name } = child.metadata;
     try {
-      const written = await this.#options.api.request<Deployment>(
-        "PATCH",
-        pathOf(child.kind, namespace, name),
-        {
-          query: { fieldManager, force: true },
-          contentType: "application/apply-patch+yaml",
-          body: child,
-        },
-      );
-      if (child.kind === "Deployment") this.#cacheOf(this.#deployments, namespace)?.put(written);
+      const path = pathOf(child.kind, namespace, name);
+      const written = await this.#options.api.apply<Deployment>(path, child, fieldManager);
+      if (child.kind === "Deployment") this.#deployments.of(namespace)?.put(written);
       return written;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -124,31 +98,21 @@ export class KubernetesChildren implements Children {
     }
   }
 
-  async get(kind: ChildKind, namespace: string, name: string): Promise<LiveDeployment | undefined> {
-    try {
-      return await this.#options.api.request<LiveDeployment>("GET", pathOf(kind, namespace, name));
-    } catch (error) {
-      if (error instanceof ApiError && error.code === 404) return undefined;
-      throw error;
-    }
+  get(kind: ChildKind, namespace: string, name: string): Promise<LiveDeployment | undefined> {
+    return this.#options.api.find<LiveDeployment>(pathOf(kind, namespace, name));
   }
 
   deployment(namespace: string, name: string): LiveDeployment | undefined {
-    return this.#cacheOf(this.#deployments, namespace)?.get(`${namespace}/${name}`);
+    return this.#deployments.get(`${namespace}/${name}`);
   }
 
   pods(namespace: string, name: string): readonly ServingPod[] {
-    const pods = this.#cacheOf(this.#pods, namespace)?.list() ?? [];
+    const pods = this.#pods.of(namespace)?.list() ?? [];
     return pods
       .filter(
         ({ metadata }) => metadata.namespace === namespace && metadata.labels?.[LABELS.deployment] === name,
       )
       .map(servingPod);
-  }
-
-  #cacheOf<T extends Raw>(reflectors: readonly Reflector<T>[], namespace: string): Reflector<T> | undefined {
-    const { namespaces } = this.#options;
-    return reflectors[namespaces.length ? namespaces.indexOf(namespace) : 0];
   }
 }
 

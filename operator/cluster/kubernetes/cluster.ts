@@ -11,7 +11,8 @@ import {
 import { ApiError, type ApiServer } from "./api-server.ts";
 import { EventRecorder, type EventRecorderOptions } from "./events.ts";
 import { mergePatch } from "./merge-patch.ts";
-import { keyOf, type Raw, Reflector, type RestartReason, type Timings } from "./reflector.ts";
+import { keyOf, type Raw, type RestartReason, type Timings } from "./reflector.ts";
+import { Reflectors } from "./reflectors.ts";
 
 export const FIELD_MANAGER = "autoai";
 const MERGE_PATCH = "application/merge-patch+json";
@@ -47,8 +48,7 @@ export type KubernetesClusterOptions = {
 export class KubernetesCluster implements Cluster {
   readonly #options: KubernetesClusterOptions;
   readonly #events: EventRecorder;
-  /** By kind and namespace; "" where all are watched at once. */
-  readonly #reflectors = new Map<string, Reflector<Resource & Raw>>();
+  readonly #caches: Readonly<Record<KindName, Reflectors<Resource & Raw>>>;
 
   constructor(options: KubernetesClusterOptions) {
     this.#options = options;
@@ -60,31 +60,29 @@ export class KubernetesCluster implements Cluster {
       now,
       ...(options.onEvent === undefined ? {} : { onWritten: options.onEvent }),
     });
-    for (const kind of Object.keys(PLURALS) as KindName[]) {
-      for (const namespace of options.namespaces.length ? options.namespaces : [""]) {
-        this.#reflectors.set(`${kind}:${namespace}`, this.#reflector(kind, namespace));
-      }
-    }
+    this.#caches = {
+      Dataset: this.#cache("Dataset"),
+      TrainingJob: this.#cache("TrainingJob"),
+      ModelDeployment: this.#cache("ModelDeployment"),
+    };
   }
 
   /** Resolves once everything that is there was read. */
   async start(): Promise<void> {
-    const all = [...this.#reflectors.values()];
-    for (const reflector of all) reflector.start();
-    await Promise.all(all.map((reflector) => reflector.ready));
+    await Promise.all(Object.values(this.#caches).map((cache) => cache.start()));
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.stop()));
+    await Promise.all(Object.values(this.#caches).map((cache) => cache.stop()));
   }
 
   get synced(): boolean {
-    return [...this.#reflectors.values()].every((reflector) => reflector.synced);
+    return Object.values(this.#caches).every((cache) => cache.synced);
   }
 
   /** Of the watch that was heard from longest ago. */
   get silentSeconds(): number {
-    return Math.max(...[...this.#reflectors.values()].map((reflector) => reflector.silentSeconds));
+    return Math.max(...Object.values(this.#caches).map((cache) => cache.silentSeconds));
   }
 
   /** Whether resources of this namespace are watched. */
@@ -93,14 +91,12 @@ export class KubernetesCluster implements Cluster {
   }
 
   list<K extends KindName>(kind: K): ResourceByKind[K][] {
-    return [...this.#reflectors]
-      .filter(([id]) => id.startsWith(`${kind}:`))
-      .flatMap(([, reflector]) => reflector.list() as unknown as ResourceByKind[K][]);
+    return this.#caches[kind].list() as unknown as ResourceByKind[K][];
   }
 
   /** As get, at once: the cached object itself, not to be changed. */
   cached<K extends KindName>(kind: K, key: string): ResourceByKind[K] | undefined {
-    return this.#cacheOf(kind, key)?.get(key) as ResourceByKind[K] | undefined;
+    return this.#caches[kind].get(key) as ResourceByKind[K] | undefined;
   }
 
   get<K extends KindName>(kind: K, key: string): Promise<ResourceByKind[K] | undefined> {
@@ -147,7 +143,7 @@ export class KubernetesCluster implements Cluster {
   }
 
   async secret(namespace: string, name: string): Promise<Readonly<Record<string, string>> | undefined> {
-    const found = await this.#read<{ data?: Record<string, string> }>(
+    const found = await this.#options.api.find<{ data?: Record<string, string> }>(
       `/api/v1/namespaces/${namespace}/secrets/${name}`,
     );
     return found && mapValues(found.data, (value) => Buffer.from(value, "base64").toString("utf8"));
@@ -157,9 +153,10 @@ export class KubernetesCluster implements Cluster {
     namespace: string,
     name: string,
   ): Promise<Readonly<Record<string, string | Uint8Array>> | undefined> {
-    const found = await this.#read<{ data?: Record<string, string>; binaryData?: Record<string, string> }>(
-      `/api/v1/namespaces/${namespace}/configmaps/${name}`,
-    );
+    const found = await this.#options.api.find<{
+      data?: Record<string, string>;
+      binaryData?: Record<string, string>;
+    }>(`/api/v1/namespaces/${namespace}/configmaps/${name}`);
     return (
       found && {
         ...found.data,
@@ -176,21 +173,13 @@ export class KubernetesCluster implements Cluster {
     }
   }
 
-  /** Server-side apply of a child, as the field owner `autoai`. */
-  async apply(path: string, manifest: unknown): Promise<void> {
-    await this.#options.api.request("PATCH", path, {
-      query: { fieldManager: FIELD_MANAGER, force: true },
-      contentType: "application/apply-patch+yaml",
-      body: manifest,
-    });
-  }
-
-  #reflector(kind: KindName, namespace: string): Reflector<Resource & Raw> {
-    const { api, onChange, onRestart, timings } = this.#options;
-    const plural = PLURALS[kind];
-    return new Reflector<Resource & Raw>({
+  #cache(kind: KindName): Reflectors<Resource & Raw> {
+    const { api, namespaces, onChange, onRestart, timings } = this.#options;
+    return new Reflectors<Resource & Raw>({
       api,
-      path: `/apis/${API_VERSION}${namespace === "" ? "" : `/namespaces/${namespace}`}/${plural}`,
+      namespaces,
+      group: `/apis/${API_VERSION}`,
+      plural: PLURALS[kind],
       // Items of a list carry neither kind nor apiVersion.
       trim: (object) =>
         ({
@@ -200,15 +189,9 @@ export class KubernetesCluster implements Cluster {
           metadata: { ...object.metadata, managedFields: undefined },
         }) as unknown as Resource & Raw,
       onChange: (key, current, previous) => onChange({ kind, key, current, previous }),
-      onRestart: (reason, error) => onRestart?.(plural, reason, error),
-      ...(timings === undefined ? {} : { timings }),
+      onRestart,
+      timings,
     });
-  }
-
-  #cacheOf(kind: KindName, key: string): Reflector<Resource & Raw> | undefined {
-    return (
-      this.#reflectors.get(`${kind}:`) ?? this.#reflectors.get(`${kind}:${key.slice(0, key.indexOf("/"))}`)
-    );
   }
 
   /** The resource as written; undefined where it is gone. */
@@ -218,7 +201,7 @@ export class KubernetesCluster implements Cluster {
     patch: { metadata?: object; status?: object },
   ): Promise<R | undefined> {
     const { uid, resourceVersion } = resource.metadata;
-    const cache = this.#cacheOf(resource.kind, keyOf(resource as Raw));
+    const cache = this.#caches[resource.kind].of(resource.metadata.namespace ?? "default");
     const path = pathOf(resource);
     try {
       const written = await this.#options.api.request<R & Raw>("PATCH", `${path}${subresource}`, {
@@ -238,19 +221,10 @@ export class KubernetesCluster implements Cluster {
       }
       if (error.code !== 409) throw error;
       // The cache lags behind, or it would not have come to this: the next read has what is there now.
-      const current = await this.#read<Resource & Raw>(path);
+      const current = await this.#options.api.find<Resource & Raw>(path);
       if (current) cache?.put(current);
       else cache?.drop(keyOf(resource as Raw), resourceVersion);
       throw new ConflictError(`${nameOf(resource)} changed since it was read`, { cause: error });
-    }
-  }
-
-  async #read<T>(path: string): Promise<T | undefined> {
-    try {
-      return await this.#options.api.request<T>("GET", path);
-    } catch (error) {
-      if (error instanceof ApiError && error.code === 404) return undefined;
-      throw error;
     }
   }
 }

@@ -12,15 +12,10 @@ import {
 } from "../../sandbox/pods/pods.ts";
 import { ApiError, type ApiServer } from "./api-server.ts";
 import { FIELD_MANAGER } from "./cluster.ts";
-import { type Raw, Reflector, type RestartReason, type Timings } from "./reflector.ts";
+import type { RawPod, RestartReason, Timings } from "./reflector.ts";
+import { Reflectors } from "./reflectors.ts";
 
-type Pod = Raw & {
-  readonly metadata: Raw["metadata"] & {
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
-    readonly creationTimestamp?: string;
-    readonly deletionTimestamp?: string;
-  };
+type Pod = RawPod & {
   readonly spec?: { readonly nodeName?: string };
   readonly status?: { readonly phase?: string };
 };
@@ -46,52 +41,48 @@ const POLICIES_SECONDS = 600;
 
 export class KubernetesPods implements Pods {
   readonly #options: KubernetesPodsOptions;
-  readonly #reflectors: readonly Reflector<Pod>[];
+  readonly #cache: Reflectors<Pod>;
   readonly #policies = new Map<string, { readonly at: number; readonly applied: Promise<void> }>();
 
   constructor(options: KubernetesPodsOptions) {
     this.#options = options;
     const { api, namespaces, onRestart, onChange, timings } = options;
-    this.#reflectors = (namespaces.length ? namespaces : [""]).map(
-      (namespace) =>
-        new Reflector<Pod>({
-          api,
-          path: `/api/v1${namespace === "" ? "" : `/namespaces/${namespace}`}/pods`,
-          labelSelector: TOOL_PODS,
-          trim: lean,
-          onChange: (_key, current, previous) => {
-            const pod = current ?? previous;
-            if (pod) onChange(viewOf(pod), current === undefined);
-          },
-          onRestart: (reason, error) => onRestart?.("pods", reason, error),
-          ...(timings === undefined ? {} : { timings }),
-        }),
-    );
+    this.#cache = new Reflectors<Pod>({
+      api,
+      namespaces,
+      group: "/api/v1",
+      plural: "pods",
+      labelSelector: TOOL_PODS,
+      trim: lean,
+      onChange: (_key, current, previous) => {
+        const pod = current ?? previous;
+        if (pod) onChange(viewOf(pod), current === undefined);
+      },
+      onRestart,
+      timings,
+    });
   }
 
-  async start(): Promise<void> {
-    for (const reflector of this.#reflectors) reflector.start();
-    await Promise.all(this.#reflectors.map((reflector) => reflector.ready));
+  start(): Promise<void> {
+    return this.#cache.start();
   }
 
-  async stop(): Promise<void> {
-    await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
+  stop(): Promise<void> {
+    return this.#cache.stop();
   }
 
   get synced(): boolean {
-    return this.#reflectors.every((reflector) => reflector.synced);
+    return this.#cache.synced;
   }
 
   get(namespace: string, name: string): Promise<PodView | undefined> {
-    const pod = this.#reflectors
-      .map((reflector) => reflector.get(`${namespace}/${name}`))
-      .find((one) => one !== undefined);
+    const pod = this.#cache.get(`${namespace}/${name}`);
     return Promise.resolve(pod && viewOf(pod));
   }
 
   /** Every tool pod in the cache. */
   list(): PodView[] {
-    return this.#reflectors.flatMap((reflector) => reflector.list().map(viewOf));
+    return this.#cache.list().map(viewOf);
   }
 
   /** From the API server: what was created a moment ago is in it. */
@@ -111,7 +102,7 @@ export class KubernetesPods implements Pods {
         query: { fieldManager: FIELD_MANAGER },
         body: manifest,
       });
-      this.#cacheOf(namespace)?.put(pod);
+      this.#cache.of(namespace)?.put(pod);
       return "Created";
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -128,7 +119,7 @@ export class KubernetesPods implements Pods {
       });
     } catch (error) {
       if (!(error instanceof ApiError && error.code === 404)) throw error;
-      this.#cacheOf(namespace)?.drop(`${namespace}/${name}`, undefined);
+      this.#cache.of(namespace)?.drop(`${namespace}/${name}`, undefined);
     }
   }
 
@@ -158,21 +149,12 @@ export class KubernetesPods implements Pods {
 
   async #applyPolicies(namespace: string): Promise<void> {
     for (const policy of this.#options.policies(namespace)) {
-      await this.#options.api.request(
-        "PATCH",
+      await this.#options.api.apply(
         `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies/${policy.metadata.name}`,
-        {
-          query: { fieldManager: FIELD_MANAGER, force: true },
-          contentType: "application/apply-patch+yaml",
-          body: policy,
-        },
+        policy,
+        FIELD_MANAGER,
       );
     }
-  }
-
-  #cacheOf(namespace: string): Reflector<Pod> | undefined {
-    const { namespaces } = this.#options;
-    return this.#reflectors[namespaces.length ? namespaces.indexOf(namespace) : 0];
   }
 }
 

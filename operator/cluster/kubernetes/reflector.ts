@@ -15,6 +15,15 @@ export type Raw = {
   };
 };
 
+export type RawPod = Raw & {
+  readonly metadata: Raw["metadata"] & {
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly creationTimestamp?: string;
+    readonly deletionTimestamp?: string;
+  };
+};
+
 export type RestartReason = "Expired" | "Silent" | "Failed" | "TooShort";
 
 export type ReflectorOptions<T extends Raw> = {

@@ -5,6 +5,7 @@
  * Stall: no new pod would fare better until somebody mends something; this one is left, because it goes on by itself then.
  */
 import { z } from "zod";
+import { type ContainerStatus, type PodStatus, podStatus, WAITING } from "../../api/pod-status.ts";
 import { CONTAINERS } from "./manifest.ts";
 import type { PodEvent, PodView } from "./pods.ts";
 
@@ -19,51 +20,13 @@ export const UNSCHEDULABLE_MS = 120_000;
 export const FULL_MS = 300_000;
 /** Milliseconds that a container may take to be made: an image is pulled, a volume mounted. */
 export const STARTING_MS = 60_000;
-/** Milliseconds in which one failure to pull may be a passing one. */
-const PULLING_MS = 20_000;
-
-const Terminated = z.object({
-  exitCode: z.number(),
-  reason: z.string().optional(),
-  message: z.string().optional(),
-});
-const ContainerStatus = z.object({
-  name: z.string(),
-  state: z
-    .object({
-      waiting: z.object({ reason: z.string().optional(), message: z.string().optional() }).optional(),
-      running: z.unknown().optional(),
-      terminated: Terminated.optional(),
-    })
-    .optional(),
-});
-type ContainerStatus = z.infer<typeof ContainerStatus>;
-const Status = z.object({
-  phase: z.string().optional(),
-  reason: z.string().optional(),
-  message: z.string().optional(),
-  conditions: z
-    .array(
-      z.object({
-        type: z.string(),
-        status: z.string(),
-        reason: z.string().optional(),
-        message: z.string().optional(),
-        lastTransitionTime: z.coerce.date().nullish(),
-      }),
-    )
-    .nullish(),
-  containerStatuses: z.array(ContainerStatus).nullish(),
-});
-type Status = z.infer<typeof Status>;
 
 /** What a courier leaves as its termination message. */
 const Said = z.object({ reason: z.string().min(1).max(64), message: z.string() });
 
 /** undefined: nothing is wrong, or not yet. Events decide only while no container has started. */
 export function classify(pod: PodView, events: readonly PodEvent[], now: number): Verdict | undefined {
-  const parsed = Status.safeParse(pod.status ?? {});
-  const status = parsed.success ? parsed.data : {};
+  const status = podStatus(pod.status);
   return (
     ofPod(status) ??
     ofContainers(status) ??
@@ -74,24 +37,21 @@ export function classify(pod: PodView, events: readonly PodEvent[], now: number)
 
 /** Whether a container has ended: then the outcome is in the store, or never will be. */
 export function hasEnded(pod: PodView): boolean {
-  const parsed = Status.safeParse(pod.status ?? {});
-  if (!parsed.success) return false;
-  const messenger = messengerOf(parsed.data);
+  const status = podStatus(pod.status);
   return (
-    messenger?.state?.terminated !== undefined || ["Succeeded", "Failed"].includes(parsed.data.phase ?? "")
+    messengerOf(status)?.state?.terminated !== undefined ||
+    ["Succeeded", "Failed"].includes(status.phase ?? "")
   );
 }
 
 /** Whether any container runs or ran. */
 export function hasStarted(pod: PodView): boolean {
-  const parsed = Status.safeParse(pod.status ?? {});
-  if (!parsed.success) return false;
-  return (parsed.data.containerStatuses ?? []).some(
+  return (podStatus(pod.status).containerStatuses ?? []).some(
     ({ state }) => state?.running !== undefined || state?.terminated !== undefined,
   );
 }
 
-function ofPod(status: Status): Verdict | undefined {
+function ofPod(status: PodStatus): Verdict | undefined {
   const message = status.message ?? "";
   switch (status.reason) {
     case "Evicted":
@@ -132,11 +92,11 @@ const DISRUPTIONS: Readonly<Record<string, string>> = {
 };
 
 /** The container that speaks for the pod: the courier, or the only one. */
-function messengerOf(status: Status): ContainerStatus | undefined {
+function messengerOf(status: PodStatus): ContainerStatus | undefined {
   return status.containerStatuses?.find(({ name }) => name !== CONTAINERS.code);
 }
 
-function ofContainers(status: Status): Verdict | undefined {
+function ofContainers(status: PodStatus): Verdict | undefined {
   const messenger = messengerOf(status);
   const code = status.containerStatuses?.find(({ name }) => name === CONTAINERS.code);
   const codeEnd = code?.state?.terminated;
@@ -187,7 +147,7 @@ function saidBy(message: string | undefined): z.infer<typeof Said> | undefined {
 
 /** Why no container has started, where that takes too long, or cannot get better. */
 function ofStart(
-  status: Status,
+  status: PodStatus,
   events: readonly PodEvent[],
   pod: PodView,
   now: number,
@@ -195,7 +155,7 @@ function ofStart(
   const age = now - pod.created;
   for (const { state } of status.containerStatuses ?? []) {
     const { reason = "", message = "" } = state?.waiting ?? {};
-    const patience = WAITING[reason];
+    const patience = PATIENCE[reason];
     if (patience !== undefined && age >= patience)
       return stall(reason, `${message || reason}; ${remedyOf(reason)}`);
   }
@@ -221,18 +181,8 @@ function ofStart(
   return stall(event.reason, event.message);
 }
 
-/** Reasons of waiting containers that no waiting mends, by the milliseconds for which they may be passing. */
-const WAITING: Readonly<Record<string, number>> = {
-  ErrImagePull: PULLING_MS,
-  ImagePullBackOff: 0,
-  InvalidImageName: 0,
-  ErrImageNeverPull: 0,
-  RegistryUnavailable: PULLING_MS,
-  ImageInspectError: PULLING_MS,
-  CreateContainerConfigError: 5_000,
-  CreateContainerError: PULLING_MS,
-  RunContainerError: PULLING_MS,
-};
+/** What these pods name was there when they were made: a configuration that cannot be had is no matter of time. */
+const PATIENCE: Readonly<Record<string, number>> = { ...WAITING, CreateContainerConfigError: 5_000 };
 const STARTING_EVENTS = new Set([
   "FailedMount",
   "FailedAttachVolume",
