@@ -1,8 +1,8 @@
 /** A ModelDeployment from the wish to servers that answer, and back; on memory, with pods that the test speaks for. */
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { modelManifest } from "../../test/builders/model-manifest.ts";
 import { checkedCluster } from "../../test/kstatus.ts";
-import { ModelManifest } from "../api/model-manifest.ts";
 import { ModelDeployment } from "../api/modeldeployment.ts";
 import { TrainingJob } from "../api/trainingjob.ts";
 import { RefusedChildError, type ServingPod } from "../serving/children.ts";
@@ -20,34 +20,19 @@ const HOUR = 3_600_000;
 
 const sha256 = (body: string): string => createHash("sha256").update(body).digest("hex");
 
-function manifest(name: string, verified: number): string {
-  return JSON.stringify(
-    ModelManifest.parse({
-      schemaVersion: 1,
+const manifest = (name: string, verified: number): string =>
+  JSON.stringify(
+    modelManifest({
       name,
-      description: "",
       task: "BinaryClassification",
       target: "churn",
       classes: ["no", "yes"],
       metric: "RocAuc",
       features: [{ name: "age", type: "Integer", nullable: false, example: 1 }],
-      scores: { verified, standardError: 0, final: 0.8, finalStandardError: 0, baselineFinal: 0.7 },
-      provenance: {
-        job: { name },
-        datasetSha256: "0".repeat(64),
-        split: { by: "Random", method: "Holdout", folds: 0, seed: 0, finalPercent: 20 },
-        publish: "AsScored",
-        rows: 100,
-        origin: "Agent",
-        recipe: "0".repeat(64),
-        environment: ENVIRONMENT,
-        operatorVersion: "0",
-        createdAt: "2026-01-01T00:00:00Z",
-      },
-      files: { "trained_model.joblib": { sha256: "0".repeat(64), size: 10 } },
+      scores: { verified },
+      provenance: { job: { name }, environment: ENVIRONMENT },
     }),
   );
-}
 
 async function world(artifacts: Retention = "Retain") {
   const clock = { at: Date.UTC(2026, 0, 2), now: () => clock.at };

@@ -47,6 +47,8 @@ export type Cluster = {
    * it that no such operator runs, for tests that run one of their own.
    */
   operator(wanted: "running" | "absent"): Promise<void>;
+  /** AutoAI's CRDs as this tree has them, without the chart. */
+  kinds(): Promise<void>;
   /** A program in a pod's container. */
   exec(namespace: string, pod: string, ...command: string[]): Promise<Answer>;
 };
@@ -149,6 +151,31 @@ export function withCluster(): Cluster {
     await kubectl("scale", "deployment", ...release, "--replicas=0");
     await kubectl("wait", "pod", ...release, "--for=delete", "--timeout=120s");
   };
+  const kinds = async () => {
+    const applied = await run([
+      "apply",
+      "--server-side",
+      "--force-conflicts",
+      "-f",
+      join(here, "../../crds"),
+    ]);
+    if (/error/i.test(applied.errors)) throw new Error(applied.errors);
+    await kubectl("wait", "crd/trainingjobs.autoai.dev", "--for=condition=Established", "--timeout=30s");
+  };
   const own = kubeconfig === ownKubeconfig;
-  return { kubeconfig, context, own, program, flags, kubectl, run, apply, get, namespace, operator, exec };
+  return {
+    kubeconfig,
+    context,
+    own,
+    program,
+    flags,
+    kubectl,
+    run,
+    apply,
+    get,
+    namespace,
+    operator,
+    kinds,
+    exec,
+  };
 }

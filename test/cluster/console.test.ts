@@ -111,14 +111,7 @@ async function streamed(who: User, procedure: string, input: object, until: RegE
 
 beforeAll(async () => {
   if (minio === undefined) throw new Error("MinIO is missing: test/cluster/build minio makes it");
-  const applied = await cluster.run(["apply", "--server-side", "--force-conflicts", "-f", "crds/"]);
-  expect(applied.errors, applied.errors).not.toMatch(/error/i);
-  await cluster.kubectl(
-    "wait",
-    "crd/trainingjobs.autoai.dev",
-    "--for=condition=Established",
-    "--timeout=30s",
-  );
+  await cluster.kinds();
   store = await startMinio(minio);
   await store.store.ensureBucket();
   [ada, bob] = await Promise.all([user("ada"), user("bob")]);

@@ -13,14 +13,7 @@ let namespace = "";
 beforeAll(async () => {
   // The chart's, of another file: it would do what the tests or their own operators do.
   await cluster.operator("absent");
-  const applied = await cluster.run(["apply", "--server-side", "--force-conflicts", "-f", "crds/"]);
-  expect(applied.errors, applied.errors).not.toMatch(/error/i);
-  await cluster.kubectl(
-    "wait",
-    "crd/trainingjobs.autoai.dev",
-    "--for=condition=Established",
-    "--timeout=30s",
-  );
+  await cluster.kinds();
   namespace = await cluster.namespace("control");
 });
 

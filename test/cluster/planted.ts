@@ -9,11 +9,11 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { Journal } from "../../operator/agent/journal.ts";
 import type { JournalDraft } from "../../operator/api/journal.ts";
-import { ModelManifest } from "../../operator/api/model-manifest.ts";
 import { TrainingJob } from "../../operator/api/trainingjob.ts";
 import { journalPrefix, reportKey } from "../../operator/evaluation/context.ts";
 import type { ArtifactStore } from "../../operator/storage/artifact-store.ts";
 import { baselines, candidate, jobFinished, prepared, published } from "../builders/entries.ts";
+import { modelManifest } from "../builders/model-manifest.ts";
 import { PYTHON, ROOT } from "../builders/model-package.ts";
 import { type Cluster, eventually } from "./cluster.ts";
 
@@ -96,30 +96,15 @@ async function packed(
     "reference.csv": Buffer.from("ask\nnothing\nsomething\n"),
     "reference-predictions.csv": Buffer.from(`prediction\n${value}.0\n${value}.0\n`),
   };
-  const manifest = ModelManifest.parse({
-    schemaVersion: 1,
+  const manifest = modelManifest({
     name: `The number ${value}`,
     description: "Made by a test.",
-    task: "Regression",
     target: "answer",
-    classes: [],
-    metric: "R2",
     features: [
       { name: "ask", type: "Category", nullable: false, categories: ["nothing"], example: "nothing" },
     ],
-    scores: { verified, standardError: 0, final: 0.8, finalStandardError: 0, baselineFinal: 0.5 },
-    provenance: {
-      job: { name: metadata.name },
-      datasetSha256: "0".repeat(64),
-      split: { by: "Random", method: "Holdout", folds: 0, seed: 0, finalPercent: 20 },
-      publish: "AsScored",
-      rows: 100,
-      origin: "Agent",
-      recipe: "0".repeat(64),
-      environment: environment.digest,
-      operatorVersion: "0",
-      createdAt: "2026-01-01T00:00:00Z",
-    },
+    scores: { verified, baselineFinal: 0.5 },
+    provenance: { job: { name: metadata.name }, environment: environment.digest },
     files: Object.fromEntries(
       Object.entries(files).map(([path, body]) => [path, { sha256: sha256(body), size: body.length }]),
     ),
