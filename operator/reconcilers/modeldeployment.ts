@@ -12,7 +12,7 @@ import { type Rollout, rolloutOf } from "../serving/rollout.ts";
 import { cleanUpDeployment, type DeploymentCleaner, FINALIZER } from "./cleanup.ts";
 import { conditions, type Situation, summary } from "./conditions.ts";
 import { applyModel, type Serving, withGrants } from "./modeldeployment/apply.ts";
-import { type Resolved, resolveModel } from "./modeldeployment/resolve.ts";
+import { type Resolved, readyJob, resolveModel } from "./modeldeployment/resolve.ts";
 import { platformReason } from "./platform.ts";
 import { STALLED_SECONDS } from "./stalls.ts";
 
@@ -67,8 +67,8 @@ export async function reconcileModelDeployment(
 
 async function advance(operator: ModelDeploymentReconciler, deployment: ModelDeployment): Promise<Found> {
   const { cluster, clock, serving } = operator;
-  const resolved = await resolveModel(cluster, serving?.store, deployment);
-  if (!("model" in resolved)) return unresolved(operator, deployment, resolved);
+  const ready = await readyJob(cluster, deployment);
+  if (!("job" in ready)) return unresolved(operator, deployment, ready);
   if (!serving) {
     const message =
       "the model is there, but this operator serves none: `autoai serve` does, and in a cluster an operator with AUTOAI_INFERENCE_SERVER_IMAGE";
@@ -78,6 +78,7 @@ async function advance(operator: ModelDeploymentReconciler, deployment: ModelDep
       requeueAfterSeconds: STALLED_SECONDS,
     };
   }
+  const resolved = await resolveModel(cluster, serving.store, deployment, ready.job);
   const { live, secondsLeft } = await applyModel(serving, deployment, resolved, clock.now());
   const { name, namespace = "default" } = deployment.metadata;
   const pods = serving.children.pods(namespace, name);

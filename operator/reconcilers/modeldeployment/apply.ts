@@ -1,12 +1,14 @@
 /** Applies what a ModelDeployment is made of: its Secret first, so that no pod waits for it. */
-import { ModelManifest } from "../../api/model-manifest.ts";
+
+import { ResourceName } from "../../api/meta.ts";
+import { type ModelManifest, Sha256 } from "../../api/model-manifest.ts";
 import type { ModelDeployment, ModelDeploymentStatus } from "../../api/modeldeployment.ts";
 import type { Cluster } from "../../cluster/cluster.ts";
 import { StalledError } from "../../engine/errors.ts";
 import type { Children, LiveDeployment } from "../../serving/children.ts";
 import { type Fetchable, grantSecondsLeft, grantsSecret } from "../../serving/grants.ts";
 import { handover, type ManifestSettings, manifestsOf } from "../../serving/manifests.ts";
-import { grantsName } from "../../serving/names.ts";
+import { ANNOTATIONS, grantsName } from "../../serving/names.ts";
 import { logs } from "../../serving/pod.ts";
 import type { ArtifactStore } from "../../storage/artifact-store.ts";
 import type { Grants } from "../../storage/grants.ts";
@@ -62,7 +64,10 @@ export async function applyModel(
     if (child.kind === "Deployment") live = written;
   }
   // Only where it was: most never had one.
-  if (deployment.spec.autoscaling === undefined && isScaled(before))
+  if (
+    deployment.spec.autoscaling === undefined &&
+    before?.metadata.annotations?.[ANNOTATIONS.scaledBy] === "HorizontalPodAutoscaler"
+  )
     await children.remove("HorizontalPodAutoscaler", namespace, name);
   if (!live) throw new Error("a ModelDeployment without a Deployment was applied");
   return { live, secondsLeft };
@@ -117,18 +122,13 @@ async function manifestOf(
   trainingJob: string,
   digest: string,
 ): Promise<ModelManifest | undefined> {
-  if (!/^[0-9a-f]{64}$/.test(digest) || !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(trainingJob))
-    return undefined;
+  if (!Sha256.safeParse(digest).success || !ResourceName.safeParse(trainingJob).success) return undefined;
   try {
-    return ModelManifest.parse(await readManifest(store, namespace, trainingJob, digest));
+    return await readManifest(store, namespace, trainingJob, digest);
   } catch (error) {
     if (error instanceof StalledError) return undefined;
     throw error;
   }
-}
-
-function isScaled(live: LiveDeployment | undefined): boolean {
-  return live?.metadata.annotations?.["autoai.dev/scaled-by"] === "HorizontalPodAutoscaler";
 }
 
 /** A Deployment or Service of the same name that is somebody else's is not taken over. */

@@ -21,15 +21,13 @@ export type Resolved = {
 
 type Candidate = Contender & { readonly manifest: ModelManifest; readonly job: TrainingJob };
 
-/** @param store absent: the choice is made without looking at models, and none is compared */
-export async function resolveModel(
-  cluster: Pick<Cluster, "get" | "list">,
-  store: ArtifactStore | undefined,
+/** The job that `spec.modelRef` names, READY and with a model; or what keeps that. */
+export async function readyJob(
+  cluster: Pick<Cluster, "get">,
   { metadata, spec }: ModelDeployment,
-): Promise<Resolved | Situation> {
-  const { namespace = "default" } = metadata;
+): Promise<{ readonly job: TrainingJob } | Situation> {
   const name = spec.modelRef.trainingJob;
-  const job = await cluster.get("TrainingJob", `${namespace}/${name}`);
+  const job = await cluster.get("TrainingJob", `${metadata.namespace ?? "default"}/${name}`);
   if (!job) {
     const message = `spec.modelRef names TrainingJob ${name}, which does not exist in this namespace`;
     return { type: "Stalled", reason: "TrainingJobNotFound", message };
@@ -41,13 +39,21 @@ export async function resolveModel(
   if (job.status?.state !== "READY" || !job.status.model) {
     return { type: "InProgress", reason: "ModelNotReady", message: `waiting for TrainingJob ${name}` };
   }
-  if (!store) {
-    const { digest } = job.status.model;
-    const model = { trainingJob: name, digest, bytes: 0, environment: "" };
-    return { model, manifest: {} as ModelManifest, note: "" };
-  }
+  return { job };
+}
+
+/** @param job READY, as readyJob has it */
+export async function resolveModel(
+  cluster: Pick<Cluster, "list">,
+  store: ArtifactStore,
+  { metadata, spec }: ModelDeployment,
+  job: TrainingJob,
+): Promise<Resolved> {
+  const { namespace = "default" } = metadata;
   const first = await candidateOf(store, namespace, job);
-  const retrained = spec.followLatest ? await retrainedModels(cluster, store, namespace, name) : [];
+  const retrained = spec.followLatest
+    ? await retrainedModels(cluster, store, namespace, job.metadata.name)
+    : [];
   const { chosen, passedOver } = follow(first, retrained);
   return {
     model: servedModel(chosen),
