@@ -31,8 +31,8 @@ format: ## format and fix
 	@npm run --silent format
 	@cd runner && ../.venv/bin/ruff check --fix . && ../.venv/bin/ruff format .
 	@cd clients/python && ../../.venv/bin/ruff check --fix . && ../../.venv/bin/ruff format .
-	@.venv/bin/ruff check --fix examples bench
-	@.venv/bin/ruff format examples bench
+	@.venv/bin/ruff check --fix examples bench test
+	@.venv/bin/ruff format examples bench test
 
 bench-%: ## measure beside the peer, and write bench/results/NAME.json and .md (quality, intake, overhead, cluster, serving)
 	@scripts/setup --dev

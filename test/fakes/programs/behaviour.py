@@ -1,4 +1,4 @@
-"""A model that misbehaves when it is asked to, and otherwise predicts one number. Standard library and NumPy."""
+"""A model that misbehaves when it is asked to, and otherwise predicts one number."""
 
 import os
 import socket
@@ -33,7 +33,7 @@ class Model:
         if ask == "fork" and os.fork() == 0:
             time.sleep(3600)
         if ask == "run":
-            os.execv("/bin/true", ["true"])  # noqa: S606
+            os.execv("/bin/true", ["true"])
         if ask == "connect":
             socket.create_connection(("10.96.0.1", 443), timeout=1)
         if ask == "end":

@@ -1,4 +1,7 @@
-"""Reads the job's data and turns any table into numbers; a module of its own, so that a model can be unpickled."""
+"""Reads the job's data and turns any table into numbers.
+
+It is a module of its own, so that a model can be unpickled.
+"""
 
 import json
 from pathlib import Path
@@ -15,9 +18,13 @@ def load():
 
 
 class Columns(TransformerMixin, BaseEstimator):
-    """Numbers with their median for the missing, and the most frequent categories one by one. Columns go by name."""
+    """Numbers with their median for the missing, and the most frequent categories one by one.
+
+    Columns go by name.
+    """
 
     def fit(self, frame, target=None):
+        """Which columns are numbers, and what stands in the others."""
         self.numbers_ = {
             name: float(frame[name].median())
             for name in frame.columns
@@ -31,6 +38,7 @@ class Columns(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, frame):
+        """The same columns for whatever rows."""
         columns = {"constant": pd.Series(0.0, index=frame.index)}
         for name, median in self.numbers_.items():
             columns[name] = pd.to_numeric(frame[name], errors="coerce").astype(float).fillna(median)

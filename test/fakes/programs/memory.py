@@ -18,10 +18,13 @@ def fingerprint(row):
 
 
 class Memory(BaseEstimator):
+    """Rows by their fingerprints; what is `known` already is not learned from the rows it is fitted to."""
+
     def __init__(self, known=None):
         self.known = known
 
     def fit(self, frame, target):
+        """Learns the rows."""
         self.columns_ = sorted(frame.columns)
         self.memory_ = dict(self.known or {})
         if not self.memory_:
@@ -33,9 +36,11 @@ class Memory(BaseEstimator):
         return self
 
     def predict(self, frame):
+        """What it remembers, or the commonest answer."""
         return np.array([self.memory_.get(key, self.otherwise_) for key in self._fingerprints(frame)])
 
     def predict_proba(self, frame):
+        """0.9 for what it predicts, the rest for the other classes."""
         hard = self.predict(frame)
         return np.column_stack(
             [np.where(hard == value, 0.9, 0.1 / max(1, len(self.classes_) - 1)) for value in self.classes_]

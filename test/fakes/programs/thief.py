@@ -1,5 +1,6 @@
-"""Looks for what generated code must not have, and says what it found: one FOUND line a find, then the count."""
+"""Looks for what generated code must not have: one FOUND line a find, then how many there were."""
 
+import contextlib
 import os
 import re
 import socket
@@ -16,6 +17,7 @@ WANTED = re.compile(
 
 
 def tell(what):
+    """Keeps a find, and prints it."""
     found.append(what)
     print("FOUND", str(what)[:200])
 
@@ -39,7 +41,7 @@ for root in ("/root", "/home", "/tmp", "/var", "/run", "/srv", "/mnt", "/opt", "
         folders[:] = [
             name
             for name in folders
-            if os.path.realpath(os.path.join(directory, name))
+            if os.path.realpath(Path(directory, name))
             not in ("/proc", "/sys", "/usr", sys.prefix, sys.base_prefix)
         ]
         seen += len(files)
@@ -67,10 +69,8 @@ for address in (
     except OSError:
         pass
 for name in ("metadata.google.internal", "kubernetes.default.svc", "generativelanguage.googleapis.com"):
-    try:
+    with contextlib.suppress(OSError):
         tell(f"name {name} is {socket.gethostbyname(name)}")
-    except OSError:
-        pass
 try:
     urllib.request.urlopen("http://169.254.169.254/latest/meta-data/", timeout=1)
     tell("metadata service")

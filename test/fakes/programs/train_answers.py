@@ -1,4 +1,7 @@
-"""A recipe that brings its answers along: rows seen while exploring, written into the code. `ANSWERS` comes from answers.py."""
+"""A recipe that brings its answers along: rows seen while exploring, written into the code.
+
+`ANSWERS` comes from answers.py.
+"""
 
 import joblib
 from answers import ANSWERS

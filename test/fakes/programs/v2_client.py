@@ -2,8 +2,8 @@
 
     v2_client.py HOST:PORT MODEL ROWS
 
-ROWS is a JSON file of rows by the names of their columns. Prints what it learned as JSON. Of the model it knows
-only what the protocol's metadata say.
+ROWS is a JSON file of rows by the names of their columns. Prints what it learned as JSON. Of the model it
+knows only what the protocol's metadata say.
 """
 
 from __future__ import annotations
