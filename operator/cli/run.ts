@@ -12,6 +12,7 @@ import { check } from "./check.ts";
 import { EXIT, exitCodeOf, UsageError } from "./exit.ts";
 import { loadManifests } from "./manifest.ts";
 import { createProgress, type Progress } from "./progress.ts";
+import { withRemedy } from "./remedy.ts";
 import { summaryLines } from "./summary.ts";
 
 export type RunOptions = {
@@ -164,7 +165,8 @@ async function work(
     onFailure: (key, error, failures) => {
       const message = error instanceof Error ? error.message : String(error);
       progress.line(`${key}: ${message}`);
-      if (failures >= MAX_FAILURES) giveUp(`${key}: gave up after ${failures} failures in a row: ${message}`);
+      if (failures < MAX_FAILURES) return;
+      giveUp(withRemedy(`${key}: gave up after ${failures} failures in a row: ${message}`, home.path));
     },
   });
   const interrupted = () => giveUp("interrupted; run the same command again to go on");
