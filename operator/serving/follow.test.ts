@@ -31,6 +31,12 @@ describe("following the latest", () => {
     const jobs = [contender("a", 0.9, 2), contender("b", 0.85, 3), contender("c", 0.95, 4)];
     expect(follow(first, jobs).chosen.trainingJob).toBe("c");
     expect(follow(first, [...jobs].reverse())).toEqual(follow(first, jobs));
+    // By their names they would come the other way round.
+    const [earlier, later] = [contender("z", 0.85, 2), contender("a", 0.9, 3)];
+    const passed = follow(first, [contender("m", 0.7, 4), later, earlier]);
+    expect(passed.chosen.trainingJob).toBe("a");
+    expect(passed.passedOver.map(({ trainingJob }) => trainingJob)).toEqual(["m"]);
+    expect(follow(first, [contender("y", 0.9, 2), contender("b", 0.9, 3)]).chosen.trainingJob).toBe("b");
   });
 
   test("knows which way is better", () => {
