@@ -226,6 +226,12 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
   }
 }
 
+// As with `| head`, whose reader has what it wanted; or on a disk that is full.
+process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+  if (code === "EPIPE") process.exit(EXIT.ready);
+  process.stderr.write(`autoai: ${message}\n`);
+  process.exit(EXIT.error);
+});
 // Compiled modules are kept for the next command: half of what it takes to start. Node 20 knows no such thing.
 module.enableCompileCache?.(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "autoai", "node"));
 process.exitCode = await main(process.argv, process.env);

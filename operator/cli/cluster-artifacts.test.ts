@@ -14,6 +14,7 @@ import { openPackage } from "../evaluation/package-entries.ts";
 import { MemoryStore } from "../storage/memory-store.ts";
 import { packTar } from "../storage/tar.ts";
 import { clusterModel, clusterReport } from "./cluster-artifacts.ts";
+import { UsageError } from "./exit.ts";
 
 const PROXY =
   "/api/v1/namespaces/autoai-system/services/http:autoai:8080/proxy/artifacts/trainingjobs/team/churn";
@@ -93,6 +94,68 @@ test("report writes the page that the operator gave to the bearer of the token",
   expect(readdirSync(folder).sort()).toEqual(["kubeconfig", "report.html"]);
 });
 
+test("a report that broke off is not there, and the command says so", async () => {
+  answer = async (_url, response) => void response.write("<p>re", () => response.destroy());
+  await expect(clusterReport("churn", { ...OPTIONS, output: join(folder, "report.html") })).rejects.toThrow(
+    /broke off on its way/,
+  );
+  expect(readdirSync(folder)).toEqual(["kubeconfig"]);
+});
+
+describe("a cluster that does not answer as it should", () => {
+  const status = (code: number, reason: string, message: string) => {
+    answer = async (_url, response) =>
+      void response.writeHead(code).end(JSON.stringify({ kind: "Status", code, reason, message }));
+  };
+  const failure = () =>
+    clusterReport("churn", { ...OPTIONS, output: join(folder, "report.html") }).then(
+      () => undefined,
+      (error) => error,
+    );
+
+  test.each([
+    [404, "NotFound", 'services "autoai" not found'],
+    [503, "ServiceUnavailable", 'no endpoints available for service "http:autoai:8080"'],
+    [503, "ServiceUnavailable", 'no service port 8080 found for service "autoai"'],
+  ])("%i, %s, %s: the operator is elsewhere", async (code, reason, message) => {
+    status(code, reason, message);
+    const error = await failure();
+    expect(error).toBeInstanceOf(UsageError);
+    expect(error.message).toContain("say where by --operator-namespace and --operator-service");
+  });
+
+  test("credentials that ended: log in again", async () => {
+    status(401, "Unauthorized", "Unauthorized");
+    expect(await failure()).toMatchObject({ name: "UsageError", message: /kubeconfig: log in again/ });
+  });
+
+  test("what passes by itself is not blamed on who asked", async () => {
+    status(429, "Busy", "ask again in a few seconds");
+    const error = await failure();
+    expect(error.message).toBe("ask again in a few seconds");
+    expect(error).not.toBeInstanceOf(UsageError);
+  });
+
+  test("an API server that is away is named, with why", async () => {
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    expect((await failure()).message).toBe(
+      `the API server cannot be reached: connect ECONNREFUSED 127.0.0.1:${port}`,
+    );
+  });
+
+  test.each([
+    ["{}", /no cluster is configured.*set KUBECONFIG$/],
+    ["{ token: secret\n{{{", /^kubeconfig: [^\n]+$/],
+  ])("a kubeconfig of %j is told in one line", async (content, expected) => {
+    writeFileSync(join(folder, "kubeconfig"), content);
+    const error = await failure();
+    expect(error).toBeInstanceOf(UsageError);
+    expect(error.message).toMatch(expected);
+    expect(error.message).not.toContain("secret");
+  });
+});
+
 describe("model", () => {
   const fetched = () => clusterModel("churn", { ...OPTIONS, output: join(folder, "model") });
 
@@ -106,6 +169,12 @@ describe("model", () => {
   test("leaves nothing where the package broke off", async () => {
     await store.put(`${PREFIX}/recipe/train.py`, encode("other"));
     await expect(fetched()).rejects.toThrow(/broke off on its way/);
+    expect(readdirSync(folder)).toEqual(["kubeconfig"]);
+  });
+
+  test("does not blame the way where this machine cannot write", async () => {
+    const output = join(folder, "kubeconfig", "model");
+    await expect(clusterModel("churn", { ...OPTIONS, output })).rejects.toThrow(/^E[A-Z]+: .*kubeconfig/);
     expect(readdirSync(folder)).toEqual(["kubeconfig"]);
   });
 

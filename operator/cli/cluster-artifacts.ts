@@ -58,8 +58,8 @@ export async function clusterModel(
   try {
     await writePackage(options.output, digest, unpackTar(body));
   } catch (error) {
-    if (error instanceof DamagedPackageError) throw error;
-    throw new Error(`the model package broke off on its way: ${String((error as Error).message)}; try again`);
+    if (error instanceof DamagedPackageError || isOfDisk(error)) throw error;
+    throw brokenOff(error);
   }
   process.stdout.write(`${resolve(options.output)}\n`);
   return EXIT.ready;
@@ -104,7 +104,25 @@ async function* following(
     if (first.done) return;
     yield first.value;
     yield* rest;
+  } catch (error) {
+    throw brokenOff(error);
   } finally {
     await rest.return(undefined);
   }
+}
+
+/** What came is not whole, for whatever reason that lies before this machine. */
+class BrokenOffError extends Error {
+  override readonly name = "BrokenOffError";
+}
+
+function brokenOff(error: unknown): Error {
+  if (error instanceof BrokenOffError) return error;
+  const { message } = error as Error;
+  return new BrokenOffError(`it broke off on its way: ${message}; try again`, { cause: error });
+}
+
+/** No space, no right, no such folder: errors of system calls, which those of fetch and of archives are not. */
+function isOfDisk(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).syscall !== undefined;
 }

@@ -195,12 +195,13 @@ describe("autoai inferences -n", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
+  const PROGRAM = join(import.meta.dirname, "..", "cli.ts");
   const run = (user: string, ...args: string[]) =>
+    ran(user, process.execPath, [PROGRAM, "inferences", "churn", "-n", "team", ...args]);
+  const ran = (user: string, file: string, args: string[]) =>
     new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-      const program = join(import.meta.dirname, "..", "cli.ts");
       const env = { ...process.env, KUBECONFIG: join(folder, user) };
-      const all = [program, "inferences", "churn", "-n", "team", ...args];
-      const child = execFile(process.execPath, all, { env }, (_, stdout, stderr) =>
+      const child = execFile(file, args, { env }, (_, stdout, stderr) =>
         resolve({ code: child.exitCode ?? -1, stdout, stderr }),
       );
     });
@@ -224,6 +225,23 @@ describe("autoai inferences -n", () => {
       stdout: "2026-01-31T10:00:00Z  r0  yes (0.800)  tenure=3 plan=basic\n",
     });
     expect(asked.at(-1)).toMatchObject({ token: "reader", namespace: "team", name: "churn" });
+  });
+
+  test("ends in silence where nobody reads on, and with one line where the disk is full", async () => {
+    const ids = Array.from({ length: 20_000 }, (_, number) => `r${number}`);
+    await put("2026-01-31T10:00:00Z", ids);
+    const command = `"${process.execPath}" "${PROGRAM}" inferences churn -n team --since 2026-01-01T00:00:00Z`;
+    const shell = (rest: string) => ran("reader", "bash", ["-c", `${command} ${rest}`]);
+    const head = await shell("| head -n 1; echo $PIPESTATUS");
+    expect([head.stderr, head.stdout.split("\n")]).toEqual([
+      "",
+      [expect.stringContaining("  r0  "), "0", ""],
+    ]);
+    expect(await shell("> /dev/full")).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "autoai: ENOSPC: no space left on device, write\n",
+    });
   });
 
   test("says why not, and names a segment that cannot be read beside those that can", async () => {

@@ -48,14 +48,15 @@ export async function inferences(
     namespace === undefined
       ? linesOfHome(name, options, since, env)
       : linesOfDeployment(name, { ...options, namespace }, since, problems);
-  const output = new Output();
   let left = limit;
   for await (const line of lines) {
     const entry = entryOf(line);
     if (!entry) continue;
     const time = Date.parse(entry.time);
     if (!(time >= since && time <= until)) continue;
-    if (!(await output.print(options.json ? line : inferenceText(entry)))) return EXIT.ready;
+    // At the pace of who reads it.
+    if (!process.stdout.write(`${options.json ? line : inferenceText(entry)}\n`))
+      await once(process.stdout, "drain");
     if (--left === 0) break;
   }
   for (const problem of problems) process.stderr.write(`${problem}\n`);
@@ -103,9 +104,9 @@ async function* segmentsSince(
         const { done, value } = await part.next();
         if (done && !value) return;
         if (done) break;
-        after = (value as Segment).name;
+        after = value.name;
         failures = 0;
-        yield value as Segment;
+        yield value;
       }
     } catch (error) {
       if (!operator.isPassing(error) || ++failures > PATIENCE) throw operator.explained(error);
@@ -120,30 +121,6 @@ function entryOf(line: string): LogEntry | undefined {
   } catch {
     // Cut short by a crash: acknowledged by nobody.
     return undefined;
-  }
-}
-
-/** Lines to standard output, at the pace of who reads it. */
-class Output {
-  #open = true;
-
-  constructor() {
-    process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
-      // As with `| head`: it has what it wanted.
-      this.#open = false;
-    });
-  }
-
-  /** Whether anybody still reads. */
-  async print(text: string): Promise<boolean> {
-    const { stdout } = process;
-    if (this.#open && !stdout.write(`${text}\n`)) {
-      await once(stdout, "drain").catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== "EPIPE") throw error;
-      });
-    }
-    return this.#open;
   }
 }
 

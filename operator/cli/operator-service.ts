@@ -21,21 +21,22 @@ const TOKEN_SECONDS = 600;
 const HTTP_PORT = 8080;
 
 export class OperatorService {
-  readonly #api = ApiServer.fromEnvironment();
+  readonly #api: ApiServer;
   readonly #options: OperatorServiceOptions;
   /** What the account has to be allowed to get. */
   readonly #resource: Resource;
   #minted: { readonly token: string; readonly at: number } | undefined;
 
-  /** Throws UsageError where a name is none; else where no cluster is configured. */
+  /** Throws UsageError where a name is none, or no cluster is configured. */
   static of(name: string, options: OperatorServiceOptions, resource: Resource): OperatorService {
     for (const part of [name, options.namespace, options.operatorNamespace, options.operatorService])
       if (!NAME_PATTERN.test(part))
         throw new UsageError(`${JSON.stringify(part)} is not a name in Kubernetes`);
-    return new OperatorService(options, resource);
+    return new OperatorService(apiServer(), options, resource);
   }
 
-  private constructor(options: OperatorServiceOptions, resource: Resource) {
+  private constructor(api: ApiServer, options: OperatorServiceOptions, resource: Resource) {
+    this.#api = api;
     this.#options = options;
     this.#resource = resource;
   }
@@ -66,16 +67,26 @@ export class OperatorService {
     );
   }
 
-  /** What to tell the user of it. */
+  /** What to tell the user of it: UsageError unless it may pass by itself. */
   explained(error: unknown): unknown {
     const { operatorNamespace, operatorService } = this.#options;
-    if (!(error instanceof ApiError)) return error;
-    if (error.code === 503 && /no endpoints|not found/i.test(error.message)) {
+    if (!(error instanceof ApiError)) return unreached(error);
+    const { code, reason, message } = error;
+    // As the API server's proxy says it: of a Service without a pod that is ready, and of none at all.
+    const isNoOperator =
+      (code === 503 && /^no (endpoints|service port)/.test(message)) ||
+      (code === 404 && reason === "NotFound" && message.startsWith("services "));
+    if (isNoOperator) {
       return new UsageError(
-        `the operator is not at Service ${operatorNamespace}/${operatorService}: say where by --operator-namespace and --operator-service (${error.message})`,
+        `the operator is not at Service ${operatorNamespace}/${operatorService}: say where by --operator-namespace and --operator-service (${message})`,
       );
     }
-    return new UsageError(error.message);
+    if (reason === "Unauthorized") {
+      return new UsageError(
+        `the API server does not accept the credentials of your kubeconfig: log in again (${message})`,
+      );
+    }
+    return this.isPassing(error) ? new Error(message) : new UsageError(message);
   }
 
   #path(path: string): string {
@@ -109,4 +120,23 @@ export class OperatorService {
     this.#minted = { token: status.token, at: Date.now() };
     return status.token;
   }
+}
+
+function apiServer(): ApiServer {
+  try {
+    return ApiServer.fromEnvironment();
+  } catch (error) {
+    // Of a file that is no YAML, its lines would follow, and may hold a secret.
+    const [first] = (error as Error).message.split("\n");
+    throw new UsageError(`kubeconfig: ${first}`);
+  }
+}
+
+/** What fetch says of a server that it did not reach is in the cause. */
+function unreached(error: unknown): unknown {
+  if (error instanceof DOMException && error.name === "TimeoutError")
+    return new Error("the API server did not answer in time; try again");
+  if (!(error instanceof TypeError && error.cause instanceof Error)) return error;
+  const { message, code } = error.cause as NodeJS.ErrnoException;
+  return new Error(`the API server cannot be reached: ${message || code}`, { cause: error });
 }
