@@ -135,12 +135,17 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
       },
     },
   });
+  const sayLog = {
+    warn: (message: string) => fastify.log.warn(message),
+    info: (message: string) => fastify.log.info(message),
+  };
   const log = new PredictionLog({
     folder: "",
     mode: "Off",
     sample: 0.1,
     ...options.log,
     observer: counted,
+    log: sayLog,
     clock: Date,
     random: Math.random,
   });
@@ -151,10 +156,7 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
           ...ship,
           folder: log.folder,
           observer: counted,
-          log: {
-            warn: (message) => fastify.log.warn(message),
-            info: (message) => fastify.log.info(message),
-          },
+          log: sayLog,
           clock: Date,
           random: Math.random,
         })

@@ -1,7 +1,8 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import {
   appendFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -10,6 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { modelPackage, ROW } from "../../test/builders/model-package.ts";
 import { modelServer } from "../../test/builders/model-server.ts";
@@ -94,17 +96,46 @@ test("segments are closed at their size, and the oldest make room: counted as dr
   expect(new Set(dropped.map(([, reason]) => reason))).toEqual(new Set(["space"]));
 });
 
-test("what cannot be written is refused in mode Strict, and counted in mode Background", async () => {
-  const strict = logOf();
-  const background = logOf({ mode: "Background" });
+test("what cannot be written is refused in mode Strict, and counted in mode Background; both tell it, and its end", async () => {
+  const said: string[] = [];
+  const say = (message: string) => said.push(message);
+  const strict = logOf({ log: { warn: say, info: say } });
+  const background = logOf({ mode: "Background", log: { warn: say, info: say } });
   rmSync(folder, { recursive: true });
-  await expect(strict.record(entry("a"))).rejects.toMatchObject({ statusCode: 503, reason: "NotLogged" });
+  const refused = await strict.record(entry("a")).catch((error) => error);
+  expect(refused).toMatchObject({ statusCode: 503, reason: "NotLogged" });
+  // Where the log is, is no business of the caller's.
+  expect(refused.message).not.toContain(folder);
   await background.record(entry("b"));
   await background.close();
+  mkdirSync(folder);
+  await strict.record(entry("c"));
+  expect(said).toEqual([
+    expect.stringMatching(/^the prediction log cannot be written, and no prediction is given: .*ENOENT/),
+    expect.stringMatching(/^the prediction log cannot be written, and predictions are given .*ENOENT/),
+    "the prediction log is written again, after 1 failures",
+  ]);
+  await strict.close();
   expect(dropped).toEqual([
     [1, "error"],
     [1, "error"],
   ]);
+});
+
+test("a disk that takes no bytes is told once, and gets no file for each refused prediction", async () => {
+  const program = join(import.meta.dirname, "..", "..", "test", "faults", "unwritable-log.ts");
+  const { stdout } = await promisify(execFile)("/bin/sh", [
+    ...["-c", 'ulimit -f 0; exec "$@"', "sh", process.execPath, program, folder, "20"],
+  ]);
+  const { said, refused, ...left } = JSON.parse(stdout);
+  expect(left).toEqual({ dropped: 20, files: [], waiting: { segments: 0, bytes: 0 } });
+  expect(said).toEqual([
+    expect.stringMatching(
+      /^the prediction log cannot be written, and no prediction is given: .*EFBIG: file too large/,
+    ),
+  ]);
+  expect(refused).toHaveLength(20);
+  expect(refused[0]).toMatch(/could not be logged: its folder cannot be written \(EFBIG\)$/);
 });
 
 test("more than may wait is not kept in memory", async () => {

@@ -28,6 +28,8 @@ export type PredictionLogOptions = {
   readonly observer: LogObserver;
   readonly clock: { now(): number };
   readonly random: () => number;
+  /** Who is told that the log cannot be written, and when it can be again; absent: nobody. */
+  readonly log?: { warn(message: string): void; info(message: string): void };
   readonly limits?: Partial<LogLimits>;
 };
 
@@ -58,6 +60,8 @@ export class PredictionLog {
   #waiting: Waiting[] = [];
   #bytes = 0;
   #writing: Promise<void> | undefined;
+  /** Groups in a row that could not be written. */
+  #failures = 0;
   /** Where it is kept; undefined where nothing is. */
   readonly folder: SegmentFolder | undefined;
 
@@ -101,7 +105,7 @@ export class PredictionLog {
   }
 
   async #write(): Promise<void> {
-    const { observer, clock } = this.#options;
+    const { observer, clock, log, mode } = this.#options;
     // In the next turn: requests that were answered by one batch are one group.
     await new Promise(setImmediate);
     while (this.#waiting.length > 0) {
@@ -110,10 +114,22 @@ export class PredictionLog {
       try {
         await this.folder?.append(group.map(({ line }) => line).join(""), group.length);
         observer.logged(group.length, (clock.now() - start) / 1000);
+        if (this.#failures > 0)
+          log?.info(`the prediction log is written again, after ${this.#failures} failures`);
+        this.#failures = 0;
         for (const { done } of group) done();
       } catch (error) {
         observer.dropped(group.length, "error");
-        for (const { done } of group) done(new NotLoggedError((error as Error).message));
+        const why = whyNot(error);
+        // Once: it may go on for hours, and each refused request is in the log of the server already.
+        if (this.#failures++ === 0) {
+          const effect =
+            mode === "Strict" ? "no prediction is given" : "predictions are given that are not in it";
+          log?.warn(
+            `the prediction log cannot be written, and ${effect}: ${why} (${(error as Error).message})`,
+          );
+        }
+        for (const { done } of group) done(new NotLoggedError(why));
       }
       observer.lag(this.#waiting.length);
     }
@@ -133,4 +149,12 @@ export class PredictionLog {
     this.#bytes -= bytes;
     return group;
   }
+}
+
+/** Why nothing could be written, and what to do, without the paths of this machine: callers are told. */
+function whyNot(error: unknown): string {
+  const { code, name } = error as NodeJS.ErrnoException;
+  return code === "ENOSPC" || code === "EDQUOT"
+    ? "its disk is full; make room on it, or keep less of the log (--log-bytes)"
+    : `its folder cannot be written (${code ?? name})`;
 }

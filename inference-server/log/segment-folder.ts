@@ -128,7 +128,9 @@ export class SegmentFolder {
       this.#file = undefined;
       await handle.truncate(segment.bytes).catch(() => undefined);
       await handle.close().catch(() => undefined);
-      this.#closed.push(segment);
+      // A full disk takes names where it takes no bytes: it must not be one more empty file with each group.
+      if (segment.bytes > 0) this.#closed.push(segment);
+      else await rm(segment.path, { force: true }).catch(() => this.#closed.push(segment));
       throw error;
     }
     segment.bytes += bytes;
