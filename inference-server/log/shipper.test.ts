@@ -113,7 +113,10 @@ describe.runIf(program !== undefined)("to MinIO", () => {
     const ids = Array.from({ length: 40 }, (_, index) => `r${index}`);
     for (const id of ids) await record(log, id);
     await until("all to arrive", async () => (await arrived()).length === 40);
-    expect(await arrived()).toEqual(ids);
+    // One alone fills no segment.
+    await record(log, "last");
+    await until("the last to arrive", async () => (await arrived()).length === 41);
+    expect(await arrived()).toEqual([...ids, "last"]);
     expect((await minio.store.list(PREFIX)).length).toBeGreaterThan(5);
     await until("the folder to be empty", () => files().length === 0);
     expect(shipper.lagSeconds).toBe(0);
@@ -201,10 +204,11 @@ describe.runIf(program !== undefined)("to MinIO", () => {
     const good = JSON.parse(readFileSync(grantFile, "utf8")) as LogGrant;
     const { log, shipper } = started();
     const refused: [string, object | string][] = [
+      // Told once for each reason: the two that must not be repeated are the first of theirs.
+      ["NoGrant", "not json with a secret"],
       ["NoGrant", { ...good, expires: "2026-01-01T00:00:00Z" }],
       ["NoGrant", { ...good, url: "file:///etc/passwd" }],
       ["NoGrant", { ...good, prefix: "models/team/churn/" }],
-      ["NoGrant", "not json with a secret"],
       ["Refused", { ...good, fields: { ...good.fields, "x-amz-signature": "0".repeat(64) } }],
       ["Refused", { ...good, prefix: predictionLogPrefix("team", "other") }],
     ];
@@ -221,6 +225,11 @@ describe.runIf(program !== undefined)("to MinIO", () => {
     await shipper.finish(20_000);
     for (const secret of [...Object.values(good.fields), "secret"])
       expect(seen.said.join()).not.toContain(secret);
+    expect(seen.said).toEqual([
+      expect.stringMatching(/cannot be read from .*: the operator writes it there; look whether it runs$/),
+      expect.stringMatching(/the store at http:\S+ answered 403 \(SignatureDoesNotMatch\)$/),
+      expect.stringMatching(/sent again, after \d+ failures/),
+    ]);
     expect(seen.dropped).toEqual([]);
   });
 
@@ -279,6 +288,22 @@ describe("to a store that fails", () => {
     expect(seen.said.at(-1)).toMatch(/1 segments .* were not sent: they stay on the disk/);
     expect(files()).toHaveLength(1);
   });
+});
+
+test("a segment that is gone is no sign that the store takes the next one", async () => {
+  const { log, shipper } = started({ segmentBytes: 100 });
+  await record(log, "gone");
+  const [gone = ""] = files();
+  await record(log, "left");
+  await until("failures", () => seen.failed.length > 1);
+  rmSync(join(folder, gone));
+  await until("the next one's turn", () => log.folder?.waiting.segments === 1);
+  const before = seen.failed.length;
+  await until("its failures", () => seen.failed.length > before + 1);
+  expect(new Set(seen.failed)).toEqual(new Set(["NoGrant"]));
+  expect(seen.said).toEqual([expect.stringMatching(/not sent, and kept meanwhile: .* \(ENOENT\)/)]);
+  await log.close();
+  await shipper.finish(100);
 });
 
 test("what made room while it was being sent is counted only where it was not sent", async () => {

@@ -64,6 +64,8 @@ export class Shipper {
   readonly #ending = new AbortController();
   readonly #running: Promise<void>;
   #failures = 0;
+  /** What has been told of these failures. */
+  #told: ShipFailure | undefined;
 
   /** Begins at once, with what earlier processes left. */
   constructor(options: ShipperOptions) {
@@ -114,14 +116,17 @@ export class Shipper {
       // It made room for others before it was read: that is counted.
       if (bytes === undefined) folder.kept(segment);
       await folder.sent(segment);
-      if (bytes) observer.shipped(bytes);
+      // What was empty, or gone, says nothing about the store.
+      if (!bytes) return true;
+      observer.shipped(bytes);
       if (this.#failures > 0) log.info(`the prediction log is sent again, after ${this.#failures} failures`);
       this.#failures = 0;
+      this.#told = undefined;
       return true;
     } catch (error) {
       folder.kept(segment);
       if (signal.aborted) return false;
-      const known = error instanceof ShipError ? error : unreachable(error);
+      const known = error instanceof ShipError ? error : unread(segment, error);
       if (known.final) {
         observer.dropped(segment.entries ?? 1, "refused");
         log.warn(`a segment of the prediction log (${segment.bytes} bytes) is given up: ${known.message}`);
@@ -129,9 +134,11 @@ export class Shipper {
         return true;
       }
       observer.shipFailed(known.reason);
-      // Once: it may go on for hours.
-      if (this.#failures++ === 0)
+      this.#failures++;
+      // Once for each reason: it may go on for hours.
+      if (known.reason !== this.#told)
         log.warn(`the prediction log is not sent, and kept meanwhile: ${known.message}`);
+      this.#told = known.reason;
       return false;
     }
   }
@@ -156,12 +163,15 @@ export class Shipper {
     } catch (error) {
       // What is wrong with its text might repeat it.
       const why = (error as NodeJS.ErrnoException).code ?? "it is not the JSON that was expected";
-      throw new ShipError("NoGrant", `the leave to send it cannot be read from ${grantFile}: ${why}`);
+      throw new ShipError(
+        "NoGrant",
+        `the leave to send it cannot be read from ${grantFile} (${why}): the operator writes it there; look whether it runs`,
+      );
     }
     if (Date.parse(grant.expires) < clock.now()) {
       throw new ShipError(
         "NoGrant",
-        `the leave to send it ended at ${grant.expires}, and the operator has not made it anew`,
+        `the leave to send it ended at ${grant.expires}, and the operator has not made it anew: look whether it runs`,
       );
     }
     return grant;
@@ -189,14 +199,18 @@ async function contentOf(path: string): Promise<{ body: Buffer; last: number } |
   }
 }
 
-/** @throws ShipError, or what the connection threw */
+/** @throws ShipError */
 async function post(grant: LogGrant, key: string, body: Uint8Array, signal: AbortSignal): Promise<void> {
   const timed = AbortSignal.any([signal, AbortSignal.timeout(POST_SECONDS * 1000)]);
-  const { status, answer } = await postForm(grant.url, { ...grant.fields, key }, body, timed);
+  const { origin } = new URL(grant.url);
+  const { status, answer } = await postForm(grant.url, { ...grant.fields, key }, body, timed).catch(
+    (error) => {
+      throw new ShipError("Unreachable", `the store at ${origin} is not reached: ${whyUnreached(error)}`);
+    },
+  );
   if (status >= 200 && status < 300) return;
   // The code alone: the rest of what the store says may repeat what it was sent.
   const code = /<Code>(\w{1,64})<\/Code>/.exec(answer)?.[1] ?? "no code";
-  const { origin } = new URL(grant.url);
   throw new ShipError(
     status >= 500 || status === 429 || status === 408 ? "Unreachable" : "Refused",
     `the store at ${origin} answered ${status} (${code})`,
@@ -204,13 +218,15 @@ async function post(grant: LogGrant, key: string, body: Uint8Array, signal: Abor
   );
 }
 
-function unreachable(error: unknown): ShipError {
+function whyUnreached(error: unknown): string {
   const { message, code, name } = error as NodeJS.ErrnoException;
   const late = name === "AbortError" || name === "TimeoutError";
-  return new ShipError(
-    "Unreachable",
-    late ? `no answer within ${POST_SECONDS} s` : message || (code ?? name),
-  );
+  return late ? `no answer within ${POST_SECONDS} s` : message || (code ?? name);
+}
+
+/** Of a segment that could not be read, or that has arrived and could not be removed: it is sent once more. */
+function unread({ path }: Segment, error: unknown): ShipError {
+  return new ShipError("Unreachable", `${path} cannot be read or removed: ${(error as Error).message}`);
 }
 
 async function pause(seconds: number, signal: AbortSignal): Promise<void> {
