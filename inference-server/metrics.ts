@@ -135,19 +135,19 @@ export function metrics(model: { readonly name: string; readonly digest: string 
         name: "autoai_inference_drift_rows",
         help: "Rows in the window that drift is computed of.",
         registers,
+        // For both: the registry reads them in the order in which they were made.
         collect() {
-          this.set(source().rows);
+          const { rows: seen, columns } = source();
+          this.set(seen);
+          psi.reset();
+          for (const [column, index] of columns) psi.set({ column }, index);
         },
       });
-      new Gauge({
+      const psi = new Gauge({
         name: "autoai_inference_drift_psi",
         help: "Population stability index of a column: what came in against what the model was trained on. Absent with fewer than 500 rows.",
         labelNames: ["column"],
         registers,
-        collect() {
-          this.reset();
-          for (const [column, index] of source().columns) this.set({ column }, index);
-        },
       });
     },
     shipped(bytes) {

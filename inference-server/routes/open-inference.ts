@@ -86,7 +86,8 @@ export const openInferenceRoutes: FastifyPluginAsync<Served> = async (fastify, s
       const asked = parseInfer(request.body);
       const { checked, columns } = checkTensors(schema, asked, maxRows);
       const { warnings } = checked;
-      const prediction = await answer(served, request, checked, { columns: Object.fromEntries(columns) });
+      const inputs = () => ({ columns: Object.fromEntries(columns) });
+      const { prediction } = await answer(served, request, checked, inputs);
       return {
         model_name: name,
         model_version: model.digest,

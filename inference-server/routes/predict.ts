@@ -25,40 +25,47 @@ export const predictRoutes: FastifyPluginAsync<Served> = async (fastify, served)
     },
     async (request) => {
       const checked = checkBody(schema, request.body, maxRows);
-      const prediction = await answer(served, request, checked, request.body);
-      const { warnings } = checked;
-      return { ...named(prediction, schema.classes), model: about, requestId: request.id, warnings };
+      const { named } = await answer(served, request, checked, () => request.body);
+      return { ...named(), model: about, requestId: request.id, warnings: checked.warnings };
     },
   );
 };
 
-/** Predicts rows that were checked; counted and logged, whatever the protocol. */
+/**
+ * Predicts rows that were checked; counted and logged, whatever the protocol.
+ * @param inputs as they came, for the log: asked for where it wants them
+ */
 export async function answer(
   { model, schema, runtime, metrics, log, drift }: Served,
   { id }: FastifyRequest,
   { rows, warnings }: CheckedRows,
-  inputs: unknown,
-): Promise<Prediction> {
+  inputs: () => unknown,
+): Promise<{ readonly prediction: Prediction; readonly named: () => Named }> {
   const start = performance.now();
   const prediction = await runtime.predict(rows);
   const milliseconds = Math.round((performance.now() - start) * 1000) / 1000;
   metrics.rows(rows.count, warnings.length);
   drift?.observe(rows);
+  // Once, for the log, for the answer, or for both: a thousand rows are as many objects.
+  let names: Named | undefined;
+  const named = () => {
+    names ??= nameClasses(prediction, schema.classes);
+    return names;
+  };
   await log.record(() => ({
     requestId: id,
     model: model.digest,
     milliseconds,
-    inputs,
-    ...named(prediction, schema.classes),
+    inputs: inputs(),
+    ...named(),
   }));
-  return prediction;
+  return { prediction, named };
 }
 
+type Named = { predictions: (string | number)[]; probabilities?: Record<string, number>[] };
+
 /** Predictions by the names of their classes. */
-export function named(
-  { values, probabilities }: Prediction,
-  classes: readonly string[],
-): { predictions: (string | number)[]; probabilities?: Record<string, number>[] } {
+function nameClasses({ values, probabilities }: Prediction, classes: readonly string[]): Named {
   if (classes.length === 0) return { predictions: [...values] };
   const predictions = Array.from(values, (value) => classes[value] ?? "");
   if (!probabilities) return { predictions };
