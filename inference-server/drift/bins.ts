@@ -1,7 +1,7 @@
 /** Into which bin of its column's training distribution a cell belongs. */
 import type { ColumnDistribution } from "../../operator/api/training-profile.ts";
 import type { RowBatch } from "../runtime/runtime.ts";
-import type { Column } from "../schema/columns.ts";
+import { type Column, isNumericKind } from "../schema/columns.ts";
 
 export type ColumnBins = {
   readonly name: string;
@@ -13,7 +13,7 @@ export type ColumnBins = {
 
 export function columnBins(column: Column, distribution: ColumnDistribution): ColumnBins | undefined {
   const { position } = column;
-  const isNumeric = column.kind === "integer" || column.kind === "number" || column.kind === "boolean";
+  const isNumeric = isNumericKind(column.kind);
   const { name, missing } = distribution;
   switch (distribution.kind) {
     case "Numeric": {

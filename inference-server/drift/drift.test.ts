@@ -42,6 +42,7 @@ const PROFILE: ColumnDistribution[] = [
     other: 0,
   },
   { kind: "Presence", name: "since", missing: 10, present: 90 },
+  { kind: "Numeric", name: "income", missing: 20, edges: [2000], counts: [30, 50] },
 ];
 const profileOf = (columns = PROFILE): TrainingProfile => ({ schemaVersion: 1, rows: 100, columns });
 const batch = (rows: object[]) =>
@@ -71,11 +72,12 @@ describe("what came in", () => {
       plan: index % 10 < 6 ? "basic" : index % 10 < 9 ? "plus" : "another",
       code: index % 2 === 0 ? 123 : "456",
       since: index % 10 === 0 ? null : "2026-01-31",
+      income: index % 10 < 2 ? null : index % 10 < 5 ? 2000 : 2000.5,
     }));
     slowly(...rows);
     const { rows: counted, columns } = monitor.drift();
     expect(counted).toBe(1000);
-    expect([...columns.keys()]).toEqual(["age", "active", "plan", "code", "since"]);
+    expect([...columns.keys()]).toEqual(["age", "active", "plan", "code", "since", "income"]);
     for (const [column, index] of columns) expect(index, column).toBeCloseTo(0, 9);
   });
 
@@ -109,7 +111,7 @@ describe("what came in", () => {
     slowly(...times(MIN_ROWS - 1, {}));
     expect(monitor.drift()).toEqual({ rows: MIN_ROWS - 1, columns: new Map() });
     slowly({});
-    expect(monitor.drift().columns.size).toBe(5);
+    expect(monitor.drift().columns.size).toBe(6);
   });
 
   test("counts for an hour, or until there are enough rows, and for a day at most", () => {

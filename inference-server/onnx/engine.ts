@@ -5,6 +5,7 @@
  * where missing) or texts (empty where missing). It gives `values`, a number a row, or the index of the class in the
  * order of model.json; and `probabilities`, in that order, where the model has some (runner/autoai_runner/onnx_export.py).
  */
+import { isNumericKind } from "../schema/columns.ts";
 import { type OnnxSession, type OnnxTensor, openSession } from "./session.ts";
 
 /** A column, as schema/columns.ts tells a worker. */
@@ -21,8 +22,6 @@ export type OnnxEngine = {
   /** Values, then probabilities row by row. Throws where the graph does. */
   predict(rows: WireRows): Promise<{ readonly numbers: Float64Array; readonly probabilities: boolean }>;
 };
-
-const NUMERIC: ReadonlySet<string> = new Set(["integer", "number", "boolean"]);
 
 /** @throws Error where it is no such graph over these columns */
 export async function onnxEngine(
@@ -71,8 +70,8 @@ function feeder(
   if (!column) throw new Error(`model.onnx has the input ${JSON.stringify(name)}, which is no column`);
   if (type !== "float32" && type !== "float64" && type !== "string")
     throw new Error(`model.onnx takes ${type} in ${JSON.stringify(name)}: expected numbers or texts`);
-  const numeric = NUMERIC.has(column.kind);
-  const alike = columns.filter(({ kind }) => NUMERIC.has(kind) === numeric);
+  const numeric = isNumericKind(column.kind);
+  const alike = columns.filter(({ kind }) => isNumericKind(kind) === numeric);
   const position = alike.indexOf(column);
   if (numeric && type === "string")
     throw new Error(`model.onnx takes texts in ${JSON.stringify(name)}, which is a column of numbers`);

@@ -4,6 +4,12 @@ import type { Feature, ModelManifest } from "../../operator/api/model-manifest.t
 /** integer, number, boolean travel as doubles; text, codes (numbers written as text) and empty as text. */
 export type ColumnKind = "integer" | "number" | "boolean" | "text" | "codes" | "empty";
 
+/** Kinds that travel as doubles. */
+const NUMERIC: ReadonlySet<string> = new Set<ColumnKind>(["integer", "number", "boolean"]);
+
+/** Whether a column travels as doubles; else it does as text. */
+export const isNumericKind = (kind: string): boolean => NUMERIC.has(kind);
+
 export type Column = {
   readonly feature: Feature;
   readonly name: string;
@@ -27,7 +33,6 @@ export type ModelSchema = {
 
 /** How many values of a column a profile lists at most: with that many, there may be others. */
 const LISTED = 10;
-const NUMERIC: ReadonlySet<ColumnKind> = new Set(["integer", "number", "boolean"]);
 const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 
 export function schemaOf(manifest: ModelManifest): ModelSchema {
@@ -38,7 +43,7 @@ export function schemaOf(manifest: ModelManifest): ModelSchema {
       feature,
       name: feature.name,
       kind,
-      position: NUMERIC.has(kind) ? counts.numbers++ : counts.texts++,
+      position: isNumericKind(kind) ? counts.numbers++ : counts.texts++,
       optional: feature.type === "Identifier" || feature.type === "Empty",
       known:
         feature.type === "Category" && feature.categories && feature.categories.length < LISTED
@@ -49,8 +54,8 @@ export function schemaOf(manifest: ModelManifest): ModelSchema {
   return {
     columns,
     byName: new Map(columns.map((column) => [column.name, column])),
-    numbers: columns.filter(({ kind }) => NUMERIC.has(kind)),
-    texts: columns.filter(({ kind }) => !NUMERIC.has(kind)),
+    numbers: columns.filter(({ kind }) => isNumericKind(kind)),
+    texts: columns.filter(({ kind }) => !isNumericKind(kind)),
     classes: manifest.classes,
   };
 }
