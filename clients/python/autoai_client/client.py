@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Literal, Self, cast
 
 from . import kubeconfig
-from .errors import AutoAIError, FailedError, StalledError
+from .errors import NOBODY_THERE, ApiError, AutoAIError, FailedError, StalledError, UnreachableError
 from .kubeconfig import Access
 from .package import receive, require_free
 from .report import Report
 from .resources import API_VERSION, KINDS, Manifest, Resource, collection, manifests
 from .rows import Predictions, Rows, batches, records
-from .store import OperatorStore
+from .store import OperatorStore, Owner
 from .training import given, job_spec, name_of, rows_manifest, rows_of
 from .transport import Transport, segment
 from .waiting import Progress, ProgressLine, follow
@@ -208,10 +208,9 @@ class Client:
         """The HTML report of a READY job, which a notebook shows as it is; written to a file too, where one
         is named.
         """
-        with self._store.artifact(*self._artifact(job, "TrainingJob"), "report") as answer:
-            report = Report(answer.read().decode())
+        report = Report(self._store.text(self._owner(job, "TrainingJob"), "report"))
         if path is not None:
-            Path(path).write_text(report, encoding="utf-8")
+            Path(path).expanduser().write_text(report, encoding="utf-8")
         return report
 
     def model(self, job: Named, path: str | os.PathLike[str]) -> Path:
@@ -227,7 +226,7 @@ class Client:
         read = self.get(job)
         if read.digest is None:
             raise AutoAIError(f"job {read.namespace}/{read.name} is {read.state}, and has no model")
-        with self._store.artifact(*self._artifact(read, "TrainingJob"), "model") as answer:
+        with self._store.artifact(self._owner(read, "TrainingJob"), "model") as answer:
             receive(cast(Any, answer), read.digest, folder)
         return folder
 
@@ -235,11 +234,11 @@ class Client:
         """What the intake found in the rows of a job or a Dataset: columns, types, missing cells,
         warnings.
         """
-        return self._store.json(*self._artifact(name, kind), "profile")
+        return self._store.json(self._owner(name, kind), "profile")
 
     def preview(self, name: Named, kind: Kind = "TrainingJob") -> dict[str, Any]:
         """The first ten rows: `columns` and `rows`."""
-        return self._store.json(*self._artifact(name, kind), "preview")
+        return self._store.json(self._owner(name, kind), "preview")
 
     def journal(self, job: Named, after: int = -1) -> builtins.list[dict[str, Any]]:
         """What a job did so far: each reply, tool result, score and decision, from the entry after a number
@@ -266,6 +265,7 @@ class Client:
         Service, or to `url`. Raises ApiError with a cause for each row and field that is wrong.
         """
         found = records(rows)
+        read: Resource | None = None
         path, plain = self._place(deployment, "ModelDeployment")
         most = batch or DEFAULT_MAX_ROWS
         if url is None:
@@ -279,9 +279,12 @@ class Client:
                 url = f"/api/v1/namespaces/{namespace}/services/http:{segment(plain)}:{MODEL_PORT}/proxy"
         result = Predictions()
         for start, part in batches(found, most):
-            answer = self._transport.request(
-                "POST", f"{url.rstrip('/')}/predict", body={"rows": part}, seconds=timeout
-            )
+            try:
+                answer = self._transport.request(
+                    "POST", f"{url.rstrip('/')}/predict", body={"rows": part}, seconds=timeout
+                )
+            except (ApiError, UnreachableError) as error:
+                raise _of_prediction(error, read, start) from error
             result.add(answer, start)
         return result
 
@@ -311,9 +314,28 @@ class Client:
         )
         return Resource(answer)
 
-    def _artifact(self, name: Named, kind: Kind) -> tuple[str, str, str]:
-        """Plural, namespace and name of an object whose artifact is asked for."""
+    def _owner(self, name: Named, kind: Kind) -> Owner:
+        """Whose artifact is asked for."""
         if isinstance(name, Resource):
             kind = cast(Kind, name.kind)
         _, plain = self._place(name, kind)
         return KINDS[(API_VERSION, kind)][0], self._namespace_of(name), plain
+
+
+def _of_prediction(
+    error: ApiError | UnreachableError, deployment: Resource | None, start: int
+) -> ApiError | UnreachableError:
+    """What to tell of a part of the rows that begins at `start`: rows count over all, and where nobody
+    answers for the deployment, why, as far as it says so itself.
+    """
+    prefix = ""
+    nobody = isinstance(error, UnreachableError) or error.reason in NOBODY_THERE
+    if nobody and deployment is not None:
+        state = f" ({deployment.reason}: {deployment.message})" if deployment.reason else ""
+        prefix = f"{deployment.kind} {deployment.namespace}/{deployment.name} does not answer{state}: "
+    elif start:
+        prefix = f"of the rows from {start} on: "
+    if isinstance(error, UnreachableError):
+        return UnreachableError(f"{prefix}{error}")
+    causes = [cause.moved(start) for cause in error.causes]
+    return ApiError(error.code, error.reason, f"{prefix}{error.message}", causes)

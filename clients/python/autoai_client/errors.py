@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .resources import Resource
+
+
+SHOWN_CAUSES = 20
+NOBODY_THERE = frozenset({"NotFound", "ServiceUnavailable"})
+"""Reasons of the API server where nobody is behind a Service; the operator and models have words of their
+own for what they refuse.
+"""
 
 
 class AutoAIError(Exception):
@@ -32,16 +41,23 @@ class DamagedPackageError(AutoAIError):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One thing that is wrong with a request: a cause of the API server's Status, or a row of a
-    prediction.
+    """One thing that is wrong with a request: a cause of the API server's Status, or of a prediction a
+    column of a row.
     """
 
     field: str
     reason: str
     message: str
+    row: int | None = None
+    """Counts from 0, over all rows that were given."""
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.message}" if self.field else self.message
+        place = ", ".join([*([] if self.row is None else [f"row {self.row}"]), *filter(None, [self.field])])
+        return f"{place}: {self.message}" if place else self.message
+
+    def moved(self, rows: int) -> Cause:
+        """The same so many rows further on."""
+        return self if self.row is None else replace(self, row=self.row + rows)
 
 
 class ApiError(AutoAIError):
@@ -56,7 +72,9 @@ class ApiError(AutoAIError):
         self.reason = reason
         self.message = message
         self.causes = tuple(causes)
-        shown = "".join(f"\n  {cause}" for cause in self.causes[:20])
+        shown = "".join(f"\n  {cause}" for cause in self.causes[:SHOWN_CAUSES])
+        if len(self.causes) > SHOWN_CAUSES:
+            shown += f"\n  and {len(self.causes) - SHOWN_CAUSES} more, in causes"
         super().__init__(f"{message} ({reason}, {code}){shown}")
 
 
@@ -86,7 +104,7 @@ def api_error(code: int, text: str, what: str) -> ApiError:
         return ApiError(
             code,
             str(body.get("reason") or "Unknown"),
-            str(body["message"]),
+            str(body["message"]) + _hint(code, str(body["message"]), what),
             [
                 Cause(str(one.get("field", "")), str(one.get("reason", "")), str(one.get("message", "")))
                 for one in causes
@@ -98,21 +116,39 @@ def api_error(code: int, text: str, what: str) -> ApiError:
     if "error" in body and "reason" in body:  # the server of a model
         problems = body.get("problems", [])
         return ApiError(code, str(body["reason"]), str(body["error"]), [_problem(one) for one in problems])
-    return ApiError(code, "Unknown", f"{what} was answered with {code}: {text[:200]}")
+    if code == 404 and "/apis/autoai.dev/" in what:  # as an API server says of a kind that it does not know
+        return ApiError(
+            code,
+            "NotFound",
+            "this API server knows nothing of AutoAI: install its chart there, or choose another context",
+        )
+    return ApiError(code, "Unknown", f"{what} was answered with {code}: {text[:200].strip()}")
+
+
+def _hint(code: int, message: str, what: str) -> str:
+    """What the API server leaves out."""
+    if code == 401:
+        return (
+            ": the API server does not know who asks; the token or certificate has ended, "
+            "or is for another cluster: sign in again"
+        )
+    namespace = re.search("/namespaces/([^/ ]+)/", what)
+    if code == 404 and namespace and not message.startswith("namespaces "):
+        return f" in namespace {namespace[1]}"
+    return ""
 
 
 def _problem(problem: dict[str, Any]) -> Cause:
-    place = [f"row {problem['row']}"] if "row" in problem else []
-    if problem.get("field"):
-        place.append(str(problem["field"]))
     found = f", found {problem['found']}" if "found" in problem else ""
-    message = str(f"expected {problem.get('expected', 'something else')}{found}")
-    return Cause(", ".join(place), str(problem.get("problem", "")), message)
+    return Cause(
+        str(problem.get("field", "")),
+        str(problem.get("problem", "")),
+        f"expected {problem.get('expected', 'something else')}{found}",
+        problem.get("row"),
+    )
 
 
 def _json_object(text: str) -> dict[str, Any]:
-    import json
-
     try:
         body = json.loads(text)
     except ValueError:

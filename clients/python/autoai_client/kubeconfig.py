@@ -102,7 +102,11 @@ class _Entry:
     def content(self, key: str) -> bytes | None:
         """What stands in `key`-data, or in the file that `key` names."""
         if data := self.value.get(f"{key}-data"):
-            return base64.b64decode(str(data))
+            try:
+                return base64.b64decode("".join(str(data).split()), validate=True)
+            except ValueError:
+                # Without what stands there: it may be a key.
+                raise ConfigError(f"{key}-data of {self.name!r} is no base64") from None
         if path := self.value.get(key):
             try:
                 return (self.folder / str(path)).read_bytes()
@@ -134,7 +138,7 @@ def _merged(files: list[Path]) -> _Config:
             text = file.read_text()
         except FileNotFoundError:
             continue
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{file} cannot be read: {error}") from error
         try:
             content = yaml.safe_load(text) or {}
@@ -146,10 +150,17 @@ def _merged(files: list[Path]) -> _Config:
         current = current or content.get("current-context")
         for section, known in entries.items():
             for one in content.get(section) or []:
-                value = one.get(section[:-1]) or {}
+                value = (one.get(section[:-1]) or {}) if isinstance(one, dict) and one.get("name") else None
+                if not isinstance(value, dict):
+                    raise ConfigError(
+                        f"{file} has one of {section} that is none: expected name and {section[:-1]}"
+                    )
                 known.setdefault(one["name"], _Entry(one["name"], value, file.resolve().parent))
     if not found:
-        raise ConfigError(f"there is no kubeconfig at {_names(files)}: name one in KUBECONFIG, or give path=")
+        raise ConfigError(
+            f"there is no kubeconfig at {_names(files)}: name one in KUBECONFIG, or give path=; "
+            "in a pod, use Client.in_cluster()"
+        )
     return _Config(current, entries)
 
 
@@ -159,7 +170,10 @@ def _names(files: list[Path]) -> str:
 
 def _tls(cluster: _Entry, certificate: tuple[bytes, bytes] | None) -> ssl.SSLContext:
     authority = cluster.content("certificate-authority")
-    context = ssl.create_default_context(cadata=authority.decode() if authority else None)
+    try:
+        context = ssl.create_default_context(cadata=authority.decode() if authority else None)
+    except (ssl.SSLError, ValueError) as error:
+        raise ConfigError(f"certificate-authority of {cluster.name!r} cannot be used: {error}") from error
     if cluster.value.get("insecure-skip-tls-verify"):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -273,6 +287,8 @@ class _Exec:
             raise ConfigError(
                 f"{command} gave no credentials: it ended with {error.returncode}: {said}"
             ) from None
+        except OSError as error:
+            raise ConfigError(f"{command} gave no credentials: {error}") from None
         except subprocess.TimeoutExpired:
             raise ConfigError(f"{command} gave no credentials within {EXEC_SECONDS} s") from None
         except (ValueError, KeyError, TypeError):

@@ -22,7 +22,7 @@ def receive(archive: IO[bytes], digest: str, folder: Path) -> dict[str, Any]:
     """Unpacks a tar into a folder that is not there yet, or is empty, and returns its model.json.
 
     Raises DamagedPackageError unless the archive holds just the files that the model.json of this digest
-    names.
+    names, and OSError where they cannot be written; nothing is left there then.
     """
     require_free(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -34,6 +34,12 @@ def receive(archive: IO[bytes], digest: str, folder: Path) -> dict[str, Any]:
             folder.rmdir()
         partial.rename(folder)
         return manifest
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # Where there is no room, say, the system names no file.
+        problem = f"{error.strerror}: nothing of the model package was kept"
+        raise OSError(error.errno, problem, str(folder)) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -8,7 +8,7 @@ import datetime
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 Row = Mapping[str, Any]
 
@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 class Frame(Protocol):
     """What is asked of a DataFrame: pandas has it; for polars, give `frame.to_dicts()`."""
 
-    def to_dict(self, orient: str) -> list[dict[str, Any]]:
+    def to_dict(self, orient: Literal["records"]) -> Sequence[Mapping[Any, Any]]:
         """A dictionary for each row, with `records`."""
         ...
 
@@ -57,7 +57,13 @@ def records(rows: Rows) -> list[dict[str, Any]]:
     if isinstance(rows, Mapping):
         found: Iterable[Any] = [rows]
     elif isinstance(rows, Frame):
-        found = rows.to_dict("records")
+        try:
+            found = rows.to_dict("records")
+        except TypeError:
+            raise TypeError(
+                f"the rows are a {type(rows).__name__}: expected a DataFrame, or mappings of columns to "
+                "values; of one row of a DataFrame, give frame.iloc[[0]]"
+            ) from None
     else:
         found = rows
     result = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +9,15 @@ from typing import Any
 
 import urllib3
 
-from .errors import ConfigError
-from .transport import Transport, segment
+from .errors import NOBODY_THERE, ApiError, ConfigError
+from .transport import Options, Transport, segment
 
 OPERATOR_PORT = 8080
 TOKEN_SECONDS = 600
 ARTIFACT_SILENCE_SECONDS = 60
+
+Owner = tuple[str, str, str]
+"""Plural, namespace and name of the object that an artifact belongs to."""
 
 
 class OperatorStore:
@@ -29,8 +31,11 @@ class OperatorStore:
     ) -> None:
         """Takes the operator's Service as namespace/name; maybe an account of a namespace to read as."""
         where, _, service = operator.partition("/")
+        if not where or not service:
+            raise ValueError(f"operator={operator!r}: expected namespace/name of the operator's Service")
         proxied = f"http:{segment(service)}:{OPERATOR_PORT}"
         self._path = f"/api/v1/namespaces/{segment(where)}/services/{proxied}/proxy"
+        self._operator = operator
         self._transport = transport
         self._namespace = namespace
         self._service_account = service_account
@@ -39,23 +44,50 @@ class OperatorStore:
     def journal(self, namespace: str, job: str, after: int) -> list[dict[str, Any]]:
         """Entries of a job's journal after a number."""
         path = f"{self._path}/journals/{segment(namespace)}/{segment(job)}"
-        answer = self._transport.request("GET", path, query={"after": after}, headers=self._identity())
+        headers = self._identity()
+        with self._reached():
+            answer = self._transport.request("GET", path, query={"after": after}, headers=headers)
         return list(answer["entries"])
 
     @contextmanager
-    def artifact(
-        self, plural: str, namespace: str, name: str, artifact: str
-    ) -> Iterator[urllib3.BaseHTTPResponse]:
+    def artifact(self, owner: Owner, artifact: str) -> Iterator[urllib3.BaseHTTPResponse]:
         """An artifact of an object, to be read as it comes."""
-        path = f"{self._path}/artifacts/{plural}/{segment(namespace)}/{segment(name)}/{artifact}"
-        headers = {"accept": "*/*", **self._identity()}
-        with self._transport.open("GET", path, headers=headers, seconds=ARTIFACT_SILENCE_SECONDS) as answer:
+        path, options = self._artifact(owner, artifact)
+        with self._reached(), self._transport.open("GET", path, **options) as answer:
             yield answer
 
-    def json(self, plural: str, namespace: str, name: str, artifact: str) -> dict[str, Any]:
+    def text(self, owner: Owner, artifact: str) -> str:
+        """An artifact that is text."""
+        path, options = self._artifact(owner, artifact)
+        with self._reached():
+            return self._transport.read("GET", path, **options).decode()
+
+    def json(self, owner: Owner, artifact: str) -> dict[str, Any]:
         """An artifact that is JSON."""
-        with self.artifact(plural, namespace, name, artifact) as answer:
-            return dict(json.loads(answer.read()))
+        path, options = self._artifact(owner, artifact)
+        with self._reached():
+            return dict(self._transport.request("GET", path, **options))
+
+    def _artifact(self, owner: Owner, artifact: str) -> tuple[str, Options]:
+        plural, namespace, name = owner
+        path = f"{self._path}/artifacts/{plural}/{segment(namespace)}/{segment(name)}/{artifact}"
+        headers = {"accept": "*/*", **self._identity()}
+        return path, {"headers": headers, "seconds": ARTIFACT_SILENCE_SECONDS}
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Says where the operator was looked for, when the API server finds nobody there."""
+        try:
+            yield
+        except ApiError as error:
+            if error.reason not in NOBODY_THERE:
+                raise
+            raise ApiError(
+                error.code,
+                error.reason,
+                f"the operator does not answer at Service {self._operator}: {error.message}; "
+                "wait until it runs, or say by operator= where it is",
+            ) from error
 
     def _identity(self) -> dict[str, str]:
         return {

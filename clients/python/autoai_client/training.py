@@ -23,6 +23,8 @@ def rows_of(data: object) -> bytes | None:
         return None
     if is_address(data):
         return None
+    if isinstance(data, str) and "://" in data:
+        raise ValueError(f"{data} cannot be read by the operator: expected an s3:// or https:// address")
     if isinstance(data, (str, os.PathLike)):
         content = Path(data).read_bytes()
     elif callable(to_csv := getattr(data, "to_csv", None)):

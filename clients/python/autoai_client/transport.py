@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -18,7 +18,7 @@ from .kubeconfig import Access
 
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 30
-MAX_JSON_BYTES = 256 * 1024 * 1024
+MAX_ANSWER_BYTES = 256 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 
 # What was not sent, and what was refused for being too much at once (429, or 503 with Retry-After), is sent
@@ -37,6 +37,16 @@ RETRIES = Retry(
 )
 
 Query = Mapping[str, str | int | bool | None]
+
+
+class Options(TypedDict, total=False):
+    """What `Transport.open` takes besides method and path."""
+
+    query: Query | None
+    body: object
+    content_type: str
+    headers: Mapping[str, str] | None
+    seconds: float
 
 
 class Transport:
@@ -76,30 +86,23 @@ class Transport:
         header = self._access.authorization(False)
         return header.removeprefix("Bearer ") if header and header.startswith("Bearer ") else None
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Query | None = None,
-        body: object = None,
-        content_type: str = "application/json",
-        headers: Mapping[str, str] | None = None,
-        seconds: float = ANSWER_SECONDS,
-    ) -> Any:
-        """The JSON that came back. Raises ApiError where the server said no, UnreachableError where nobody
-        answered.
-        """
-        with self.open(
-            method, path, query=query, body=body, content_type=content_type, headers=headers, seconds=seconds
-        ) as answer:
-            text = answer.read(MAX_JSON_BYTES + 1)
-        if len(text) > MAX_JSON_BYTES:
-            raise AnswerTooLargeError(path)
+    def request(self, method: str, path: str, **options: Unpack[Options]) -> Any:
+        """The JSON that came back. Raises as `read`."""
         try:
-            return json.loads(text)
+            return json.loads(self.read(method, path, **options))
         except ValueError as error:
             raise ApiError(502, "NotJson", f"{method} {path} was answered with what is no JSON") from error
+
+    def read(self, method: str, path: str, **options: Unpack[Options]) -> bytes:
+        """All that came back. Raises ApiError where the server said no, UnreachableError where nobody
+        answered.
+        """
+        with self.open(method, path, **options) as answer:
+            content = answer.read(MAX_ANSWER_BYTES + 1)
+        if len(content) > MAX_ANSWER_BYTES:
+            problem = f"the answer of {path} has more than {MAX_ANSWER_BYTES} bytes"
+            raise ApiError(502, "TooLarge", problem)
+        return content
 
     @contextmanager
     def open(
@@ -113,9 +116,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         seconds: float = ANSWER_SECONDS,
     ) -> Iterator[urllib3.BaseHTTPResponse]:
-        """An answer to be read as it comes. `seconds` is the longest silence; errors are those of
-        `request`.
-        """
+        """An answer to be read as it comes. `seconds` is the longest silence; errors are those of `read`."""
         url = path if "://" in path else self._access.server + path
         if query:
             values = {
@@ -184,13 +185,6 @@ class Transport:
                         event = json.loads(line)
                         if isinstance(event, dict):
                             yield event
-
-
-class AnswerTooLargeError(ApiError):
-    """More came back than this package keeps in memory."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(502, "TooLarge", f"the answer of {path} has more than {MAX_JSON_BYTES} bytes")
 
 
 def segment(name: str) -> str:

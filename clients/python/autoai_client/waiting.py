@@ -26,9 +26,9 @@ Progress = Callable[[Resource], object]
 def follow(transport: Transport, collection: str, name: str, seconds: float | None) -> Iterator[Resource]:
     """The object as it is, and at each change of it, until it is gone.
 
-    Broken connections, answers that tell to come back later and versions that are too old are got over.
-    Raises ApiError where the server refuses (NotFound once it is gone), and WaitTimeoutError when the time
-    is over.
+    Once it was seen, broken connections, answers that tell to come back later and versions that are too old
+    are got over. Raises ApiError where the server refuses (NotFound once it is gone), UnreachableError where
+    nobody answered at first, and WaitTimeoutError when the time is over.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     last: Resource | None = None
@@ -64,11 +64,13 @@ def follow(transport: Transport, collection: str, name: str, seconds: float | No
             ):  # who may get it, but not watch it, looks now and then
                 version = None
                 _sleep(POLL_SECONDS, deadline)
-            elif error.code not in {408, 429} and error.code < 500:
+            elif error.code not in {408, 429} and (error.code < 500 or last is None):
                 raise
             else:
                 pause = _sleep(pause, deadline)
         except UnreachableError:
+            if last is None:  # Who never answered is perhaps not there at all.
+                raise
             # What happened meanwhile comes with the next watch, which begins at the last version that was
             # seen.
             pause = _sleep(pause, deadline)

@@ -7,6 +7,7 @@ import pytest
 from wire import Server
 
 from autoai_client import Access, Client
+from autoai_client.transport import RETRIES
 
 
 @pytest.fixture
@@ -33,3 +34,4 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autoai_client.waiting.FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr("autoai_client.waiting.LONGEST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr("autoai_client.waiting.POLL_SECONDS", 0.001)
+    monkeypatch.setattr("autoai_client.transport.RETRIES", RETRIES.new(backoff_factor=0))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import resource
 from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 from wire import FILES, JOBS, OPERATOR, Answer, Json, Request, Server, chunked, job, manifest, package, status
 
@@ -150,6 +154,13 @@ def test_train_takes_addresses_frames_and_bytes_that_are_no_utf_8(
     assert bodies[5]["spec"]["llm"] == {"apiKeySecretRef": {"name": "gemini", "key": "apiKey"}}
 
 
+@pytest.mark.parametrize("data", ["http://example.org/rows.csv", "file:///rows.csv"])
+def test_train_says_which_addresses_there_are(server: Server, client: Client, data: str) -> None:
+    with pytest.raises(ValueError, match="expected an s3:// or https:// address"):
+        client.train(data, "y")
+    assert server.requests == []
+
+
 def test_train_says_where_a_large_csv_belongs(server: Server, client: Client, tmp_path: Path) -> None:
     file = tmp_path / "large.csv"
     file.write_bytes(b"x" * 1_000_001)
@@ -266,6 +277,22 @@ def test_of_a_package_that_breaks_off_nothing_is_kept(server: Server, client: Cl
     assert list(tmp_path.iterdir()) == []
 
 
+def test_where_a_package_cannot_be_written_nothing_is_kept_and_the_folder_is_named(
+    server: Server, client: Client, tmp_path: Path
+) -> None:
+    served(server, [("model.json", manifest()), *FILES.items()])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # A full disk fails in the same place, with another number.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(OSError, match="nothing of the model package was kept") as raised:
+            client.model("churn", tmp_path / "model")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (raised.value.errno, raised.value.filename) == (errno.EFBIG, str(tmp_path / "model"))
+    assert list(tmp_path.iterdir()) == []
+
+
 # predict
 
 
@@ -315,7 +342,6 @@ def test_inside_of_the_cluster_the_service_is_asked_and_learns_no_token(
 
 
 def test_frames_and_their_missing_cells_become_json(server: Server, client: Client) -> None:
-    pandas = pytest.importorskip("pandas")
     deployed(server)
     server.on("POST", MODEL, model_server)
     frame = pandas.DataFrame(
@@ -350,6 +376,93 @@ def test_rows_that_a_model_refuses_are_named(server: Server, client: Client) -> 
     assert raised.value.reason == "InvalidRows"
     assert raised.value.causes[0].reason == "Type"
     assert str(raised.value.causes[0]) == 'row 0, tenure: expected a number, found "x"'
+
+
+def test_rows_that_a_model_refuses_count_over_all_parts(server: Server, client: Client) -> None:
+    deployed(server, spec={"limits": {"maxRows": 1000}})
+    problems = [{"row": row, "field": "plan", "problem": "Type", "expected": "text"} for row in range(30)]
+    refused = {"error": "row 0 does not fit", "reason": "InvalidRows", "problems": problems}
+    server.on("POST", MODEL, model_server, Answer(422, refused))
+    with pytest.raises(ApiError, match="of the rows from 1000 on: row 0 does not fit") as raised:
+        client.predict("churn", [{"tenure": 1, "plan": "a"}] * 1030)
+    assert [cause.row for cause in raised.value.causes] == list(range(1000, 1030))
+    assert "row 1000, plan: expected text\n" in str(raised.value)
+    assert str(raised.value).endswith("\n  and 10 more, in causes")
+
+
+def test_a_deployment_that_does_not_answer_yet_says_why(server: Server, client: Client) -> None:
+    ready = {"type": "Ready", "status": "Unknown", "reason": "RollingOut", "message": "0 of 1 are ready"}
+    deployed(server, status={"conditions": [ready]})
+    nobody = status(503, "ServiceUnavailable", 'no endpoints available for service "http:churn:80"')
+    server.on("POST", MODEL, Answer(503, nobody))
+    message = r"ModelDeployment team/churn does not answer \(RollingOut: 0 of 1 are ready\): no endpoints"
+    with pytest.raises(ApiError, match=message) as raised:
+        client.predict("churn", {"tenure": 1})
+    assert raised.value.reason == "ServiceUnavailable"
+
+
+def test_in_a_pod_a_deployment_that_cannot_be_reached_says_why(server: Server, access: Access) -> None:
+    ready = {"type": "Ready", "status": "True", "reason": "ScaledToZero", "message": "nothing is served"}
+    deployed(server, status={"url": "http://127.0.0.1:9", "conditions": [ready]})
+    inside = Client(replace(access, inside=True))
+    with pytest.raises(UnreachableError, match=r"\(ScaledToZero: nothing is served\): POST http://127"):
+        inside.predict("churn", {"tenure": 1})
+
+
+def test_a_column_of_a_frame_is_no_frame(server: Server, client: Client) -> None:
+    with pytest.raises(TypeError, match=r"the rows are a Series: .* give frame\.iloc\[\[0\]\]"):
+        client.predict("churn", pandas.Series({"tenure": 1}))  # type: ignore[arg-type]
+    assert server.requests == []
+
+
+# what a refusal leaves out
+
+
+def test_a_token_that_has_ended_says_to_sign_in_again(server: Server, client: Client) -> None:
+    server.on("GET", f"{JOBS}/churn", Answer(401, status(401, "Unauthorized", "Unauthorized")))
+    with pytest.raises(ApiError, match=r"the token or certificate has ended.*: sign in again") as raised:
+        client.get("churn")
+    assert (raised.value.code, raised.value.reason) == (401, "Unauthorized")
+
+
+def test_what_is_not_found_says_in_which_namespace(server: Server, client: Client) -> None:
+    with pytest.raises(ApiError, match=r'trainingjobs\.autoai\.dev "churn" not found in namespace team '):
+        client.get("churn")
+    none = Answer(404, status(404, "NotFound", 'namespaces "team" not found'))
+    server.on("PATCH", f"{JOBS}/churn", none)
+    with pytest.raises(ApiError) as raised:
+        client.train("s3://bucket/churn.csv", "y")
+    assert raised.value.message == 'namespaces "team" not found'
+
+
+def test_a_cluster_without_autoai_is_told_as_such(server: Server, client: Client) -> None:
+    plain = Answer(404, b"404 page not found\n", headers={"content-type": "text/plain"})
+    server.on("GET", JOBS, plain)
+    with pytest.raises(ApiError, match="this API server knows nothing of AutoAI"):
+        client.list()
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "message"),
+    [
+        (404, "NotFound", 'services "autoai" not found'),
+        (503, "ServiceUnavailable", 'no endpoints available for service "http:autoai:8080"'),
+    ],
+)
+def test_an_operator_that_is_not_there_is_named(
+    server: Server, client: Client, code: int, reason: str, message: str
+) -> None:
+    nobody = Answer(code, status(code, reason, message))
+    server.on("GET", f"{ARTIFACTS}/report", nobody)
+    server.on("GET", f"{ARTIFACTS}/profile", nobody)
+    server.on("GET", f"{OPERATOR}/journals/team/churn", nobody)
+    for asked in (client.report, client.profile, client.journal):
+        with pytest.raises(ApiError, match="does not answer at Service autoai-system/autoai: ") as raised:
+            asked("churn")
+        assert message in raised.value.message
+        assert "by operator= where it is" in raised.value.message
+    with pytest.raises(ValueError, match="operator='autoai': expected namespace/name"):
+        Client(client._transport.access, operator="autoai")
 
 
 def test_nobody_there_is_told_as_such(access: Access) -> None:

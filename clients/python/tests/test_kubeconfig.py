@@ -46,7 +46,7 @@ def test_of_several_files_what_the_first_says_stands(tmp_path: Path, monkeypatch
     monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'none'}:{first}:{second}")
     assert from_kubeconfig().authorization(False) == "Bearer first"
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
-    with pytest.raises(ConfigError, match="there is no kubeconfig at"):
+    with pytest.raises(ConfigError, match=r"there is no kubeconfig at .*; in a pod, use Client\.in_cl"):
         from_kubeconfig()
 
 
@@ -130,6 +130,48 @@ def test_a_program_that_gives_none_is_told_without_what_it_printed(
     with pytest.raises(ConfigError, match=message) as raised:
         from_kubeconfig(config(tmp_path, plugin(tmp_path, script)))
     assert "secret-token" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[1]", "is no kubeconfig: expected a mapping"),
+        ("contexts: [1]", "has one of contexts that is none: expected name and context"),
+        ("clusters: [{cluster: {}}]", "has one of clusters that is none: expected name and cluster"),
+        ("users: [{name: u, user: t}]", "has one of users that is none: expected name and user"),
+        ("a: [", "is no YAML"),
+        (b"\xff\xfe", "cannot be read"),
+        ("", "names no current context"),
+    ],
+)
+def test_what_is_no_kubeconfig_says_where(tmp_path: Path, content: str | bytes, message: str) -> None:
+    file = tmp_path / "config"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ConfigError, match=message) as raised:
+        from_kubeconfig(file)
+    assert str(file) in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "message"),
+    [
+        ({"certificate-authority-data": "@@@@"}, "certificate-authority-data of 'k' is no base64"),
+        ({"certificate-authority-data": "aGVsbG8="}, "certificate-authority of 'k' cannot be used"),
+        ({"certificate-authority": "none.crt"}, "certificate-authority of 'k' cannot be read"),
+    ],
+)
+def test_an_authority_that_is_none_says_whose_it_is(
+    tmp_path: Path, cluster: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        from_kubeconfig(config(tmp_path, {"token": "t"}, **cluster))
+
+
+def test_a_program_that_may_not_be_run_is_told(tmp_path: Path) -> None:
+    user = plugin(tmp_path, "")
+    (tmp_path / "plugin").chmod(0o644)
+    with pytest.raises(ConfigError, match=r"plugin gave no credentials: .*Permission denied"):
+        from_kubeconfig(config(tmp_path, user))
 
 
 def test_a_name_and_password_and_nothing_at_all(tmp_path: Path) -> None:

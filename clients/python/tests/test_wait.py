@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from wire import JOBS, Answer, Json, Server, bookmark, events, job, status
 
 from autoai_client import (
+    Access,
     ApiError,
     Client,
     FailedError,
     ProgressLine,
     Resource,
     StalledError,
+    UnreachableError,
     WaitTimeoutError,
 )
 
@@ -94,6 +97,16 @@ def test_what_will_not_pass_is_raised_at_once(
     with pytest.raises(ApiError) as raised:
         client.wait("churn", progress=False)
     assert raised.value.reason == reason
+
+
+def test_a_server_that_never_answered_is_not_waited_for(
+    server: Server, client: Client, access: Access
+) -> None:
+    with pytest.raises(UnreachableError):
+        Client(replace(access, server="http://127.0.0.1:9")).wait("churn", progress=False)
+    server.on("GET", CHURN, Answer(503, status(503, "ServiceUnavailable", "the server is starting")))
+    with pytest.raises(ApiError, match="the server is starting"):
+        client.wait("churn", progress=False)
 
 
 def test_a_job_that_is_deleted_meanwhile_is_not_waited_for(server: Server, client: Client) -> None:
