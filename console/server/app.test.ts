@@ -1,6 +1,7 @@
 /** What stands between the network and the gateway: sessions, origins, policies, limits. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { MemoryCluster } from "../../operator/cluster/memory.ts";
+import { StoreError } from "../../operator/storage/artifact-store.ts";
 import { MemoryStore } from "../../operator/storage/memory-store.ts";
 import { type ConsoleOptions, consoleApp } from "./app.ts";
 import { ChangeLog } from "./changes.ts";
@@ -31,6 +32,7 @@ function gateway(): Gateway {
     list: async (kind) => cluster.list(kind),
     async get(kind, { namespace, name }) {
       if (name === "broken") throw new Error("a path of this machine: /secret");
+      if (name === "away") throw new StoreError("StoreUnavailable", "connect ECONNREFUSED 10.0.0.7:9000");
       const found = await cluster.get(kind, `${namespace}/${name}`);
       if (!found) throw new ConsoleError("Missing", `there is no ${kind} ${namespace}/${name}`);
       return found;
@@ -150,6 +152,18 @@ describe("a session", () => {
     expect((await app.inject(me(`${cookie.slice(0, -2)}xx`))).statusCode).toBe(401);
   });
 
+  test("is over when what was signed in with is taken no more, and who asks is told to sign in", async () => {
+    let taken = true;
+    const confirm = async () => {
+      if (!taken) throw new ConsoleError("Unauthenticated", "the API server does not take this token");
+    };
+    const app = await made({ gatewayOf: () => ({ ...gateway(), confirm }) });
+    const cookie = await signedIn(app);
+    expect((await app.inject(me(cookie))).statusCode).toBe(200);
+    taken = false;
+    expect((await app.inject(me(cookie))).statusCode).toBe(401);
+  });
+
   test("signing in is limited", async () => {
     const app = await made({ signInsPerMinute: 3 });
     for (let count = 0; count < 3; count++) {
@@ -208,23 +222,39 @@ describe("a request", () => {
     expect(String(faults[0])).toMatch(/secret/);
   });
 
+  test("that meets a store that is away is told so, and to try again", async () => {
+    const app = await made();
+    const cookie = await signedIn(app);
+    const { statusCode, body } = await app.inject({
+      method: "POST",
+      url: "/api/trpc/jobs.get",
+      headers: { ...PAGE, cookie, "content-type": "application/json" },
+      payload: { namespace: "default", name: "away" },
+    });
+    expect(statusCode).toBe(503);
+    expect(body).toContain("the store does not answer: try again in a moment");
+    expect(body).not.toContain("10.0.0.7");
+    const report = await app.inject({
+      method: "GET",
+      url: "/api/reports/default/away",
+      headers: { ...PAGE, cookie },
+    });
+    expect([report.statusCode, report.json().error]).toEqual([503, expect.stringContaining("try again")]);
+  });
+
   test.each([
-    ["no name", { namespace: "default" }],
-    ["a path for a name", { namespace: "default", name: "../../etc" }],
-    ["more than asked for", { namespace: "default", name: "x", more: 1 }],
-    ["something else", "x"],
-  ])("with %s is not looked at", async (_, payload) => {
+    ["no name", { namespace: "default" }, /^name: /],
+    ["a path for a name", { namespace: "default", name: "../../etc" }, /^name: .*lower case letters/],
+    ["more than asked for", { namespace: "default", name: "x", more: 1 }, /more/],
+    ["something else", "x", /^the request: /],
+  ])("with %s is not looked at, and is told what is wrong", async (_, payload, sentence) => {
     const app = await made();
     const cookie = await signedIn(app);
     const headers = { ...PAGE, cookie, "content-type": "application/json" };
     const url = "/api/trpc/jobs.get";
-    const { statusCode } = await app.inject({
-      method: "POST",
-      url,
-      headers,
-      payload: JSON.stringify(payload),
-    });
-    expect(statusCode).toBe(400);
+    const answer = await app.inject({ method: "POST", url, headers, payload: JSON.stringify(payload) });
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json().error.message).toMatch(sentence);
   });
 
   test("with a body beyond its bound is refused", async () => {

@@ -4,7 +4,7 @@ import helmet from "@fastify/helmet";
 import rateLimit from "@fastify/rate-limit";
 import { fastifyTRPCPlugin } from "@trpc/server/adapters/fastify";
 import Fastify, { type FastifyInstance, type FastifyRequest, LogController } from "fastify";
-import { ConsoleError, STATUS } from "./errors.ts";
+import { ConsoleError, refusalOf, STATUS } from "./errors.ts";
 import type { Gateway } from "./gateway.ts";
 import { appRouter } from "./router/index.ts";
 import type { Context } from "./router/trpc.ts";
@@ -130,8 +130,9 @@ export async function consoleApp(options: ConsoleOptions): Promise<FastifyInstan
 
 /** One sentence and a word; never a stack. */
 function answerOf(error: unknown): { status: number; body: object } {
-  if (error instanceof ConsoleError) {
-    const { refusal, message, detail } = error;
+  const told = refusalOf(error);
+  if (told) {
+    const { refusal, message, detail } = told;
     return {
       status: STATUS[refusal],
       body: { error: message, reason: refusal, ...(detail ? { detail } : {}) },

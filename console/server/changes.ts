@@ -50,14 +50,15 @@ export class ChangeLog {
       yield { id: this.#id(after), change: { type: "All" } };
     }
     while (!signal.aborted) {
-      // A slow reader may have missed what is no longer kept.
+      // A slow reader, or one that was away for long, has missed what is no longer kept.
       const oldest = this.#kept[0]?.number ?? this.#last + 1;
       if (after < oldest - 1) {
         after = this.#last;
         yield { id: this.#id(after), change: { type: "All" } };
         continue;
       }
-      const news = this.#kept.filter(({ number }) => number > (after ?? 0));
+      // Numbers have no gaps.
+      const news = this.#kept.slice(after + 1 - oldest);
       for (const { number, change } of news) {
         after = number;
         yield { id: this.#id(number), change };
@@ -73,9 +74,7 @@ export class ChangeLog {
   #numberOf(id: string | undefined): number | undefined {
     const [epoch, digits] = id?.split("-") ?? [];
     const number = Number(digits);
-    if (epoch !== this.#epoch || !Number.isInteger(number) || number > this.#last) return undefined;
-    const oldest = this.#kept[0]?.number ?? this.#last + 1;
-    return number >= oldest - 1 ? number : undefined;
+    return epoch === this.#epoch && Number.isInteger(number) && number <= this.#last ? number : undefined;
   }
 
   #next(signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 /** What the console cannot do, in words for who asked. Anything else that is thrown is a fault of ours, and told to nobody. */
+import { StoreError } from "../../operator/storage/artifact-store.ts";
 
 export type Refusal =
   | "Unauthenticated"
@@ -32,4 +33,13 @@ export class ConsoleError extends Error {
     this.refusal = refusal;
     this.detail = detail;
   }
+}
+
+/** What to tell of an error; undefined where it is a fault of ours. */
+export function refusalOf(error: unknown): ConsoleError | undefined {
+  if (error instanceof ConsoleError) return error;
+  if (error instanceof StoreError && error.reason === "StoreUnavailable") {
+    return new ConsoleError("Unavailable", "the store does not answer: try again in a moment");
+  }
+  return undefined;
 }

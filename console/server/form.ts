@@ -4,6 +4,7 @@ import { API_VERSION } from "../../operator/api/meta.ts";
 import { Metric, Task } from "../../operator/api/metrics.ts";
 import { createManifestValidator, type Resource } from "../../operator/api/validate.ts";
 import { toYaml } from "../../operator/api/yaml.ts";
+import { ConsoleError } from "./errors.ts";
 
 /** Bounds only; what is right is for the rules of the API to say, in the same words as everywhere. */
 const short = z.string().max(300);
@@ -41,6 +42,15 @@ export type Drafted = {
 };
 
 const validate = createManifestValidator();
+
+/** The resource of a draft. Throws Invalid, with all `problems`, where there are any. */
+export function resourceOf<K extends Resource["kind"]>(
+  kind: K,
+  { resource, problems }: Drafted,
+): Extract<Resource, { kind: K }> {
+  if (resource?.kind === kind) return resource as Extract<Resource, { kind: K }>;
+  throw new ConsoleError("Invalid", problems[0]?.message ?? `this is no ${kind}`, { problems });
+}
 
 export function draftOf(form: JobForm, embedded: boolean): Drafted {
   return checked(toYaml(manifestOf(form)), embedded);

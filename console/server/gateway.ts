@@ -3,6 +3,7 @@ import type { ModelManifest } from "../../operator/api/model-manifest.ts";
 import type { TrainingJob } from "../../operator/api/trainingjob.ts";
 import type { KindName, Resource, ResourceByKind } from "../../operator/cluster/cluster.ts";
 import type { ArtifactStore } from "../../operator/storage/artifact-store.ts";
+import type { Streams } from "../../operator/storage/streams.ts";
 import type { ChangeLog } from "./changes.ts";
 
 export type Place = { readonly namespace: string; readonly name: string };
@@ -23,6 +24,8 @@ export type Deployment = { readonly namespace: string; readonly name: string; re
 /** Every method throws ConsoleError: Denied where the user may not, Missing where there is none, Unavailable. */
 export interface Gateway {
   readonly about: About;
+  /** Throws Unauthenticated where what was signed in with is taken no more; absent where it cannot be taken back. */
+  confirm?(): Promise<unknown>;
   /** Of every namespace where none is given. */
   list<K extends KindName>(kind: K, namespace: string | undefined): Promise<ResourceByKind[K][]>;
   get<K extends KindName>(kind: K, place: Place): Promise<ResourceByKind[K]>;
@@ -34,7 +37,7 @@ export interface Gateway {
   /** Serves the model of another job, by a deployment that is there or a new one; absent on one machine. */
   deploy?(deployment: Deployment): Promise<Resource>;
   /** Artifacts. Whoever reads below an object's prefix has got the object through `get` before. */
-  readonly store: Pick<ArtifactStore, "get" | "list" | "exists">;
+  readonly store: Pick<ArtifactStore, "get" | "list" | "exists"> & Streams;
   readonly uploads: Uploads;
   /** Absent where models are not asked through the console. */
   readonly models?: Models;

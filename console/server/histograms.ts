@@ -1,5 +1,5 @@
 /** Small histograms of a data set's numeric columns, from its first rows. Categories have theirs in the profile. */
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import { parse } from "csv-parse";
 import type { Profile } from "../../operator/api/profile.ts";
 
@@ -13,26 +13,32 @@ export type Histogram = {
 const BINS = 16;
 export const SAMPLED_ROWS = 20_000;
 
-/** In the order of the profile's columns; null where a column has none. The canonical CSV is UTF-8 with commas, whatever the source was. */
-export async function histogramsOf(canonical: Uint8Array, profile: Profile): Promise<(Histogram | null)[]> {
+/**
+ * In the order of the profile's columns; null where a column has none. The canonical CSV is UTF-8 with commas, whatever the source
+ * was; no more of it is read than is looked at.
+ */
+export async function histogramsOf(canonical: Readable, profile: Profile): Promise<(Histogram | null)[]> {
   const places = profile.columns.map(({ type, min, max }) => {
     const [from, to] = [Number(min), Number(max)];
     const numeric = (type === "Integer" || type === "Number") && to > from;
     return numeric ? { from, to, counts: new Array<number>(BINS).fill(0) } : null;
   });
-  if (places.every((place) => place === null)) return places;
-  const rows = Readable.from([canonical]).pipe(
-    parse({ fromLine: 2, to: SAMPLED_ROWS, relaxColumnCount: true }),
-  );
-  for await (const row of rows as AsyncIterable<string[]>) {
-    for (const [index, place] of places.entries()) {
-      const cell = place === null ? "" : (row[index] ?? "");
-      const value = cell === "" ? Number.NaN : Number(cell);
-      if (place === null || Number.isNaN(value)) continue;
-      const { from, to, counts } = place;
-      const bin = Math.max(0, Math.min(BINS - 1, Math.floor(((value - from) / (to - from)) * BINS)));
-      counts[bin] = (counts[bin] ?? 0) + 1;
+  try {
+    if (places.every((place) => place === null)) return places;
+    const rows = parse({ fromLine: 2, to: SAMPLED_ROWS, relaxColumnCount: true });
+    canonical.on("error", (error) => rows.destroy(error)).pipe(rows);
+    for await (const row of rows as AsyncIterable<string[]>) {
+      for (const [index, place] of places.entries()) {
+        const cell = place === null ? "" : (row[index] ?? "");
+        const value = cell === "" ? Number.NaN : Number(cell);
+        if (place === null || Number.isNaN(value)) continue;
+        const { from, to, counts } = place;
+        const bin = Math.max(0, Math.min(BINS - 1, Math.floor(((value - from) / (to - from)) * BINS)));
+        counts[bin] = (counts[bin] ?? 0) + 1;
+      }
     }
+    return places;
+  } finally {
+    canonical.destroy();
   }
-  return places;
 }

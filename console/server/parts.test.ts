@@ -1,12 +1,20 @@
 /** The pure parts: what changed, what is suggested, what a form means, what moved a prediction. */
-import { describe, expect, test } from "vitest";
+import { Readable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
+import { describe, expect, test, vi } from "vitest";
 import type { Profile } from "../../operator/api/profile.ts";
+import type { TrainingJob } from "../../operator/api/trainingjob.ts";
 import type { Resource } from "../../operator/cluster/cluster.ts";
+import { encode, journalPrefix } from "../../operator/evaluation/context.ts";
+import { MemoryStore } from "../../operator/storage/memory-store.ts";
+import { type Draft, jobFinished, journalOf, prepared, published } from "../../test/builders/entries.ts";
+import { modelManifest } from "../../test/builders/model-manifest.ts";
 import { ChangeLog } from "./changes.ts";
 import { examplesOf } from "./examples.ts";
 import { explained } from "./explain.ts";
 import { draftOf, type JobForm } from "./form.ts";
 import { histogramsOf } from "./histograms.ts";
+import { publishedModels } from "./published.ts";
 import { rowOf, stateOf } from "./rows.ts";
 import { suggestTargets } from "./suggest.ts";
 import { viewOf } from "./transcript.ts";
@@ -28,6 +36,8 @@ describe("the log of changes", () => {
   test("gives a new reader everything, then what comes", async () => {
     const log = new ChangeLog();
     const reading = taken(log, undefined, 2);
+    // Until it waits for what comes.
+    await setImmediate();
     log.push(changed("a"));
     expect((await reading).map(({ type }) => type)).toEqual(["All", "Changed"]);
   });
@@ -51,7 +61,10 @@ describe("the log of changes", () => {
     const [start] = await taken(log, undefined, 1);
     for (let count = 0; count < 1500; count++) log.push(changed(`n${count}`));
     expect((await taken(log, start?.id, 1))[0]?.type).toBe("All");
-    expect((await taken(new ChangeLog(), start?.id, 1))[0]?.type).toBe("All");
+    const other = new ChangeLog();
+    for (let count = 0; count < 5; count++) other.push(changed(`other${count}`));
+    expect((await taken(other, start?.id, 1))[0]?.type).toBe("All");
+    expect((await taken(log, start?.id.replace(/\d+$/, "one"), 1))[0]?.type).toBe("All");
     expect((await taken(log, "no id at all", 1))[0]?.type).toBe("All");
   });
 });
@@ -201,12 +214,48 @@ test("histograms count what is between the least and the greatest value, whateve
     column("same", "Number", { min: "1", max: "1" }),
   ]);
   const csv = `"__proto__",word,same\n${["0,a,1", "1,b,1", ",c,1", "16,d,1", "oops,e,1"].join("\n")}\n`;
-  const [numbers, ...others] = await histogramsOf(new TextEncoder().encode(csv), table);
+  const [numbers, ...others] = await histogramsOf(Readable.from([Buffer.from(csv)]), table);
   expect(numbers?.counts).toHaveLength(16);
   expect(numbers?.counts.reduce((sum, count) => sum + count, 0)).toBe(3);
   expect(numbers?.counts[0]).toBe(1);
   expect(numbers?.counts[15]).toBe(1);
   expect(others).toEqual([null, null]);
+});
+
+test("of a large data set no more is read than its histograms look at", async () => {
+  let lines = 0;
+  const canonical = Readable.from(
+    (function* () {
+      yield "n\n";
+      for (; lines < 300_000; lines += 1000) yield "1\n".repeat(1000);
+    })(),
+  );
+  const table = profile([column("n", "Integer", { min: "0", max: "2" })]);
+  const [numbers] = await histogramsOf(canonical, table);
+  expect(numbers?.counts.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(19_000);
+  expect(lines).toBeLessThan(100_000);
+  expect(canonical.destroyed).toBe(true);
+});
+
+test("a model's package is found without reading the whole journal", async () => {
+  const store = new MemoryStore();
+  const job = { metadata: { name: "churn", namespace: "default", uid: "1" } } as unknown as TrainingJob;
+  const notes = Array.from({ length: 200 }, () => ({ type: "JobResumed" }) as Draft);
+  const entries = journalOf(
+    prepared(),
+    ...notes,
+    { ...published(2), prefix: "models/x" } as Draft,
+    jobFinished("READY"),
+  );
+  for (const entry of entries) {
+    await store.put(`${journalPrefix(job)}/${String(entry.sequence).padStart(6, "0")}.json`, encode(entry));
+  }
+  await store.put("models/x/model.json", encode(modelManifest()));
+  const get = vi.spyOn(store, "get");
+  expect(await publishedModels(store).manifest(job)).toMatchObject({ target: "y" });
+  expect(get.mock.calls.length).toBeLessThan(5);
+  await store.deletePrefix(journalPrefix(job));
+  await expect(publishedModels(store).manifest(job)).rejects.toMatchObject({ refusal: "Missing" });
 });
 
 test("examples are rows that say something, in the types of a request", () => {

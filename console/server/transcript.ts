@@ -1,6 +1,6 @@
 /** A job's journal as its page shows it: entry by entry, each bounded, in words rather than as it is stored. */
-import type { Candidate, JournalEntry } from "../../operator/api/journal.ts";
-import { JournalEntry as JournalEntrySchema } from "../../operator/api/journal.ts";
+import { type Candidate, JournalEntry } from "../../operator/api/journal.ts";
+import { readJson } from "../../operator/evaluation/context.ts";
 import { functionCalls } from "../../operator/llm/language-model.ts";
 import type { ArtifactStore } from "../../operator/storage/artifact-store.ts";
 
@@ -216,10 +216,8 @@ export async function readEntries(
   const keys = (await store.list(`${prefix}/`)).filter((key) => Number(NUMBER.exec(key)?.[1] ?? -1) > after);
   const entries: JournalEntry[] = [];
   for (let from = 0; from < keys.length; from += AT_ONCE) {
-    const bodies = await Promise.all(keys.slice(from, from + AT_ONCE).map((key) => store.get(key)));
-    for (const body of bodies) {
-      entries.push(JournalEntrySchema.parse(JSON.parse(new TextDecoder().decode(body))));
-    }
+    const some = keys.slice(from, from + AT_ONCE);
+    entries.push(...(await Promise.all(some.map((key) => readJson(store, key, JournalEntry)))));
   }
   return entries;
 }

@@ -58,6 +58,18 @@ class Refusal extends Error {
   }
 }
 
+/** Of a server on this machine that speaks plain HTTP, and of who brings that token. */
+export function configOf(server: string, token?: string): KubeConfig {
+  const config = new KubeConfig();
+  config.loadFromOptions({
+    clusters: [{ name: "fake", server, skipTLSVerify: true }],
+    users: [{ name: "user", ...(token === undefined ? {} : { token }) }],
+    contexts: [{ name: "fake", cluster: "fake", user: "user" }],
+    currentContext: "fake",
+  });
+  return config;
+}
+
 export class KubernetesApi implements AsyncDisposable {
   readonly url: string;
   /** Every call that was carried out or refused, watches and reads aside. */
@@ -91,14 +103,7 @@ export class KubernetesApi implements AsyncDisposable {
 
   /** By way of another address, where there is a proxy in between. */
   config(url = this.url): KubeConfig {
-    const config = new KubeConfig();
-    config.loadFromOptions({
-      clusters: [{ name: "fake", server: url, skipTLSVerify: true }],
-      users: [{ name: "user" }],
-      contexts: [{ name: "fake", cluster: "fake", user: "user" }],
-      currentContext: "fake",
-    });
-    return config;
+    return configOf(url);
   }
 
   async close(): Promise<void> {

@@ -2,18 +2,19 @@
 import { API_VERSION } from "../../../operator/api/meta.ts";
 import type { KindName, Resource, ResourceByKind } from "../../../operator/cluster/cluster.ts";
 import type { ArtifactStore } from "../../../operator/storage/artifact-store.ts";
+import type { Streams } from "../../../operator/storage/streams.ts";
 import type { ChangeLog } from "../changes.ts";
 import { ConsoleError } from "../errors.ts";
 import type { About, Deployment, Gateway, Models, Place } from "../gateway.ts";
 import { clusterModels } from "./models.ts";
 import { ClusterUploads } from "./uploads.ts";
-import { asked, may, type UserApi } from "./user-api.ts";
-import { GROUP_PATH, KINDS, type Watches } from "./watches.ts";
+import { asked, may, type UserApi, userOf } from "./user-api.ts";
+import { collection, type Watches } from "./watches.ts";
 
 export type ClusterGatewayOptions = {
   readonly api: UserApi;
   readonly token: string;
-  readonly store: ArtifactStore;
+  readonly store: ArtifactStore & Streams;
   readonly watches: Watches;
   readonly version: string;
 };
@@ -54,7 +55,11 @@ export class ClusterGateway implements Gateway {
     };
   }
 
-  get store(): ArtifactStore {
+  confirm(): Promise<string> {
+    return userOf(this.#options.api);
+  }
+
+  get store(): ArtifactStore & Streams {
     return this.#options.store;
   }
 
@@ -106,15 +111,13 @@ export class ClusterGateway implements Gateway {
     } catch (error) {
       if (!(error instanceof ConsoleError) || error.refusal !== "Missing") throw error;
     }
-    const body = {
+    // Its defaults are the API server's to fill in.
+    return this.create({
       apiVersion: API_VERSION,
       kind: "ModelDeployment",
       metadata: { name, namespace },
       spec: { modelRef: { trainingJob: job } },
-    };
-    return asked(
-      this.#options.api.request<Resource>("POST", collection("ModelDeployment", namespace), { body }),
-    );
+    } as Resource);
   }
 
   async #patch(kind: KindName, { namespace, name }: Place, body: object): Promise<Resource> {
@@ -125,11 +128,6 @@ export class ClusterGateway implements Gateway {
       }),
     );
   }
-}
-
-function collection(kind: KindName, namespace: string): string {
-  const plural = KINDS.find((one) => one.kind === kind)?.plural ?? "";
-  return `${GROUP_PATH}/namespaces/${namespace}/${plural}`;
 }
 
 function chosen(namespace: string | undefined): string {

@@ -1,14 +1,9 @@
 /** Models of a cluster: read from the store, asked through the Service of a deployment, by the API server's proxy and the user's token. */
-import { find } from "../../../operator/agent/journal.ts";
-import { ModelManifest } from "../../../operator/api/model-manifest.ts";
 import type { ModelDeployment } from "../../../operator/api/modeldeployment.ts";
-import type { TrainingJob } from "../../../operator/api/trainingjob.ts";
-import { journalPrefix, readJson } from "../../../operator/evaluation/context.ts";
 import type { ArtifactStore } from "../../../operator/storage/artifact-store.ts";
 import { ConsoleError } from "../errors.ts";
-import { examplesOf } from "../examples.ts";
 import type { Answer, Models } from "../gateway.ts";
-import { readEntries } from "../transcript.ts";
+import { publishedModels } from "../published.ts";
 import { asked, type UserApi } from "./user-api.ts";
 
 export function clusterModels(
@@ -16,23 +11,13 @@ export function clusterModels(
   store: ArtifactStore,
   deployments: (namespace: string) => Promise<ModelDeployment[]>,
 ): Models {
-  const prefixOf = async (job: TrainingJob): Promise<string> => {
-    const published = find(await readEntries(store, journalPrefix(job), -1), "ModelPublished");
-    if (published) return published.prefix;
-    throw new ConsoleError("Missing", `the job ${job.metadata.name} has published no model`);
-  };
-  const manifest = async (job: TrainingJob): Promise<ModelManifest> =>
-    readJson(store, `${await prefixOf(job)}/model.json`, ModelManifest);
   const elsewhere = (): ConsoleError =>
     new ConsoleError(
       "Unavailable",
       "in a cluster this is for the command line: autoai predict, autoai inferences",
     );
   return {
-    manifest,
-    async examples(job) {
-      return examplesOf(await manifest(job), await store.get(`${await prefixOf(job)}/reference.csv`));
-    },
+    ...publishedModels(store),
     async predict(job, rows) {
       const namespace = job.metadata.namespace ?? "default";
       const deployment = (await deployments(namespace)).find(

@@ -39,7 +39,7 @@ export class ClusterUploads implements Uploads {
       throw new ConsoleError("Conflict", `the next piece starts at byte ${received}`, { received });
     }
     const to = offset + piece.length;
-    // The name is of the offset alone: of two who send the same piece at once, one is refused.
+    // Of two who send the same piece at once one is refused; of two pieces that differ, #pieces takes one.
     if (!(await this.#options.store.create(`${prefixOf(dataset)}/${digits(offset)}/${digits(to)}`, piece))) {
       throw new ConsoleError("Conflict", "another piece of this file is on its way", { received });
     }

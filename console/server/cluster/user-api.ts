@@ -13,7 +13,6 @@ export type ClusterAddress = {
 export type UserApi = Pick<ApiServer, "request" | "send" | "watch">;
 
 const REFUSALS: Readonly<Record<number, Refusal>> = {
-  401: "Unauthenticated",
   403: "Denied",
   404: "Missing",
   409: "Conflict",
@@ -32,10 +31,22 @@ export async function asked<T>(request: Promise<T>): Promise<T> {
   try {
     return await request;
   } catch (error) {
-    if (error instanceof ApiError) {
-      throw new ConsoleError(REFUSALS[error.code] ?? "Unavailable", error.message.slice(0, 1000));
+    if (!(error instanceof ApiError)) {
+      throw new ConsoleError("Unavailable", "the API server does not answer: try again in a moment");
     }
-    throw new ConsoleError("Unavailable", "the API server does not answer");
+    const { code, message, problems } = error;
+    // It says no more than "Unauthorized".
+    if (code === 401) {
+      throw new ConsoleError(
+        "Unauthenticated",
+        "the API server does not take this token: sign in with another",
+      );
+    }
+    throw new ConsoleError(
+      REFUSALS[code] ?? "Unavailable",
+      message.slice(0, 1000),
+      problems === undefined ? undefined : { problems },
+    );
   }
 }
 

@@ -1,17 +1,17 @@
 /** Watches with users' own tokens, kept as long as somebody follows them. */
+import { KINDS } from "../../../operator/api/kinds.ts";
+import { API_VERSION } from "../../../operator/api/meta.ts";
 import type { KindName, Resource } from "../../../operator/cluster/cluster.ts";
 import { type Raw, Reflector } from "../../../operator/cluster/kubernetes/reflector.ts";
 import { ChangeLog } from "../changes.ts";
 import { ConsoleError } from "../errors.ts";
 import { nameOf, type UserApi } from "./user-api.ts";
 
-export const KINDS: readonly { readonly kind: KindName; readonly plural: string }[] = [
-  { kind: "Dataset", plural: "datasets" },
-  { kind: "TrainingJob", plural: "trainingjobs" },
-  { kind: "ModelDeployment", plural: "modeldeployments" },
-];
-
-export const GROUP_PATH = "/apis/autoai.dev/v1alpha1";
+/** Path of the resources of a kind in a namespace. */
+export function collection(kind: KindName, namespace: string): string {
+  const plural = KINDS.find((one) => one.kind === kind)?.plural ?? "";
+  return `/apis/${API_VERSION}/namespaces/${namespace}/${plural}`;
+}
 
 type Watched = { readonly log: ChangeLog; readonly stop: () => Promise<void>; idleSince: number | undefined };
 
@@ -38,10 +38,10 @@ export class Watches {
       throw new ConsoleError("TooMany", "too many people watch at once: try again in a minute");
     }
     const log = new ChangeLog();
-    const reflectors = KINDS.map(({ kind, plural }) => {
+    const reflectors = KINDS.map(({ kind }) => {
       const reflector = new Reflector<Raw>({
         api,
-        path: `${GROUP_PATH}/namespaces/${namespace}/${plural}`,
+        path: collection(kind, namespace),
         onChange(key, current) {
           log.push(
             current

@@ -4,8 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readLog } from "../../../inference-server/log/segments.ts";
 import { type ModelServer, serveModel } from "../../../inference-server/serve.ts";
-import { find } from "../../../operator/agent/journal.ts";
-import { ModelManifest } from "../../../operator/api/model-manifest.ts";
 import type { TrainingJob } from "../../../operator/api/trainingjob.ts";
 import { UsageError } from "../../../operator/cli/exit.ts";
 import { predictionLogFolder } from "../../../operator/cli/inferences.ts";
@@ -13,11 +11,9 @@ import { predictions } from "../../../operator/cli/predict.ts";
 import { launcher } from "../../../operator/cli/serve.ts";
 import type { Home, Installation } from "../../../operator/embedded/home.ts";
 import { once } from "../../../operator/embedded/once.ts";
-import { journalPrefix, readJson } from "../../../operator/evaluation/context.ts";
 import { ConsoleError } from "../errors.ts";
-import { examplesOf } from "../examples.ts";
 import type { Answer, Models } from "../gateway.ts";
-import { readEntries } from "../transcript.ts";
+import { publishedModels } from "../published.ts";
 
 /** Workers hold a model each: as many as a laptop has room for. */
 const KEPT = 2;
@@ -34,6 +30,8 @@ export type EmbeddedModelsOptions = {
 };
 
 export class EmbeddedModels implements Models {
+  readonly manifest: Models["manifest"];
+  readonly examples: Models["examples"];
   readonly #options: EmbeddedModelsOptions;
   readonly #servers = new Map<string, Kept>();
   readonly #sweep: NodeJS.Timeout;
@@ -41,16 +39,8 @@ export class EmbeddedModels implements Models {
 
   constructor(options: EmbeddedModelsOptions) {
     this.#options = options;
+    ({ manifest: this.manifest, examples: this.examples } = publishedModels(options.home.store));
     this.#sweep = setInterval(() => void this.#closeIdle(), 60_000).unref();
-  }
-
-  async manifest(job: TrainingJob): Promise<ModelManifest> {
-    return readJson(this.#options.home.store, `${await this.#prefix(job)}/model.json`, ModelManifest);
-  }
-
-  async examples(job: TrainingJob): Promise<Record<string, unknown>[]> {
-    const csv = await this.#options.home.store.get(`${await this.#prefix(job)}/reference.csv`);
-    return examplesOf(await this.manifest(job), csv);
   }
 
   async predict(job: TrainingJob, rows: readonly Readonly<Record<string, unknown>>[]): Promise<Answer> {
@@ -94,21 +84,16 @@ export class EmbeddedModels implements Models {
     await Promise.all([...this.#servers.keys()].map((id) => this.#end(id)));
   }
 
-  async #prefix(job: TrainingJob): Promise<string> {
-    const entries = await readEntries(this.#options.home.store, journalPrefix(job), -1);
-    const published = find(entries, "ModelPublished");
-    if (!published) throw new ConsoleError("Missing", `the job ${job.metadata.name} has published no model`);
-    return published.prefix;
-  }
-
   async #serverOf(job: TrainingJob): Promise<ModelServer> {
     const id = `${job.metadata.uid}:${job.status?.model?.digest}`;
     let kept = this.#servers.get(id);
     if (!kept) {
       const oldest = [...this.#servers].sort(([, one], [, other]) => one.used - other.used)[0];
-      if (this.#servers.size >= KEPT && oldest) await this.#end(oldest[0]);
+      const full = this.#servers.size >= KEPT;
+      // Before anything is waited for: who asks meanwhile would start another one, that nobody ends.
       kept = this.#start(job);
       this.#servers.set(id, kept);
+      if (full && oldest) await this.#end(oldest[0]);
       // One that did not come up is tried anew the next time.
       kept.server.catch(() => this.#end(id));
     }

@@ -8,7 +8,7 @@ import { toYaml } from "../../../operator/api/yaml.ts";
 import { readJson } from "../../../operator/evaluation/context.ts";
 import { datasetKeys } from "../../../operator/reconcilers/dataset.ts";
 import { ConsoleError } from "../errors.ts";
-import { checked } from "../form.ts";
+import { checked, resourceOf } from "../form.ts";
 import { histogramsOf, SAMPLED_ROWS } from "../histograms.ts";
 import { type DatasetRow, rowOf } from "../rows.ts";
 import { suggestTargets } from "../suggest.ts";
@@ -31,7 +31,8 @@ export const datasets = router({
     const dataset = await readyDataset(await ctx.gateway.get("Dataset", input));
     const keys = datasetKeys(dataset);
     const profile = await readJson(ctx.gateway.store, keys.profile, Profile);
-    const columns = await histogramsOf(await ctx.gateway.store.get(keys.canonical), profile);
+    const { body } = await ctx.gateway.store.open(keys.canonical);
+    const columns = await histogramsOf(body, profile);
     return { columns, ofFirst: Math.min(SAMPLED_ROWS, profile.rows) };
   }),
 
@@ -39,18 +40,13 @@ export const datasets = router({
   announce: procedure
     .input(z.strictObject({ namespace: z.string().max(300), name: z.string().max(300) }))
     .mutation(async ({ ctx, input }) => {
-      const { resource, problems } = checked(
-        toYaml({
-          apiVersion: API_VERSION,
-          kind: "Dataset",
-          metadata: { name: input.name, namespace: input.namespace },
-          spec: { source: { upload: true } },
-        }),
-        ctx.gateway.about.mode === "Embedded",
-      );
-      if (resource?.kind !== "Dataset") {
-        throw new ConsoleError("Invalid", problems[0]?.message ?? "this is no Dataset", { problems });
-      }
+      const manifest = toYaml({
+        apiVersion: API_VERSION,
+        kind: "Dataset",
+        metadata: { name: input.name, namespace: input.namespace },
+        spec: { source: { upload: true } },
+      });
+      const resource = resourceOf("Dataset", checked(manifest, ctx.gateway.about.mode === "Embedded"));
       return rowOf(await ctx.gateway.create(resource)) as DatasetRow;
     }),
 

@@ -7,11 +7,10 @@ import { procedure, router } from "./trpc.ts";
 
 export const appRouter = router({
   /** Who is signed in, until when, and where this console is. */
-  me: procedure.query(({ ctx }) => ({
-    user: ctx.session.user,
-    expires: ctx.session.expires,
-    ...ctx.gateway.about,
-  })),
+  me: procedure.query(async ({ ctx }) => {
+    await ctx.gateway.confirm?.();
+    return { user: ctx.session.user, expires: ctx.session.expires, ...ctx.gateway.about };
+  }),
   resources,
   jobs,
   datasets,

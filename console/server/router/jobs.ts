@@ -1,16 +1,16 @@
 /** TrainingJobs: what they are, what they did, and what a user may change of them. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { tracked } from "@trpc/server";
 import { z } from "zod";
 import { toYaml } from "../../../operator/api/yaml.ts";
 import { journalPrefix } from "../../../operator/evaluation/context.ts";
-import { ConsoleError } from "../errors.ts";
-import { draftOf, JobForm } from "../form.ts";
+import { draftOf, JobForm, resourceOf } from "../form.ts";
 import type { Gateway, Place } from "../gateway.ts";
 import { rowOf } from "../rows.ts";
 import { type EntryView, readEntries, viewOf } from "../transcript.ts";
 import { LastEventId, PlaceInput, procedure, refusing, router, until } from "./trpc.ts";
 
-/** Without word of a change the journal is looked into all the same. */
+/** How often the journal of a job that is at work is looked into. */
 const LOOK_MS = 2000;
 
 export type JournalUpdate =
@@ -21,16 +21,15 @@ export type JournalUpdate =
 export const jobs = router({
   get: procedure.input(PlaceInput).query(async ({ ctx, input }) => {
     const job = await ctx.gateway.get("TrainingJob", input);
-    const { uid: _, managedFields: __, ...metadata } = job.metadata;
     return {
       row: rowOf(job),
       spec: job.spec,
       status: job.status ?? {},
-      created: metadata.creationTimestamp ?? "",
+      created: job.metadata.creationTimestamp ?? "",
       manifest: toYaml({
         apiVersion: job.apiVersion,
         kind: job.kind,
-        metadata: { name: metadata.name, namespace: metadata.namespace },
+        metadata: { name: job.metadata.name, namespace: job.metadata.namespace },
         spec: job.spec,
       }),
     };
@@ -48,10 +47,7 @@ export const jobs = router({
   }),
 
   create: procedure.input(JobForm).mutation(async ({ ctx, input }) => {
-    const { resource, problems } = draftOf(input, ctx.gateway.about.mode === "Embedded");
-    if (resource?.kind !== "TrainingJob") {
-      throw new ConsoleError("Invalid", problems[0]?.message ?? "this is no TrainingJob", { problems });
-    }
+    const resource = resourceOf("TrainingJob", draftOf(input, ctx.gateway.about.mode === "Embedded"));
     return rowOf(await ctx.gateway.create(resource));
   }),
 
@@ -77,7 +73,7 @@ async function* entriesOf(gateway: Gateway, place: Place, from: number, stop: Ab
       yield tracked(String(after), { type: "Current", over } as JournalUpdate);
     }
     if (over) return;
-    await pause(LOOK_MS, stop);
+    await sleep(LOOK_MS, undefined, { signal: stop }).catch(() => undefined);
   }
 }
 
@@ -85,16 +81,4 @@ async function* entriesOf(gateway: Gateway, place: Place, from: number, stop: Ab
 function lastNumber(id: string | null | undefined): number {
   const number = Number(id ?? "-1");
   return Number.isInteger(number) && number >= -1 && number < 1_000_000 ? number : -1;
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, milliseconds);
-    signal.addEventListener("abort", end, { once: true });
-  });
 }

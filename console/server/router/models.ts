@@ -74,15 +74,15 @@ export const models = router({
     .input(z.strictObject({ place: PlaceInput, since: z.number().min(0), contains: z.string().max(200) }))
     .query(async ({ ctx, input }) => {
       const { job, models: asked } = await modelOf(ctx.gateway, input.place);
-      const kept: LoggedPrediction[] = [];
+      const kept: string[] = [];
       let matching = 0;
       for await (const line of asked.log(job, input.since)) {
         if (!line.includes(input.contains)) continue;
         matching += 1;
-        kept.push(loggedOf(line));
+        kept.push(line);
         if (kept.length > SHOWN) kept.shift();
       }
-      return { matching, entries: kept.reverse() };
+      return { matching, entries: kept.reverse().map(loggedOf) };
     }),
 });
 

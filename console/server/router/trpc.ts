@@ -2,8 +2,9 @@
 import { initTRPC, TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { ResourceName } from "../../../operator/api/meta.ts";
-import { ConsoleError, type Refusal } from "../errors.ts";
+import { ConsoleError, type Refusal, refusalOf } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
+import { problemOf } from "../routes/parsed.ts";
 import type { Session } from "../session.ts";
 
 export type Context = {
@@ -37,8 +38,7 @@ const t = initTRPC.context<Context>().create({
         : "something failed that should not; the console's log has it";
     return {
       ...shape,
-      message:
-        cause instanceof z.ZodError ? "the request is not of the form that the console expects" : message,
+      message: cause instanceof z.ZodError ? problemOf(cause) : message,
       data: {
         code: shape.data.code,
         httpStatus: shape.data.httpStatus,
@@ -70,9 +70,9 @@ export async function* refusing<T>(stream: AsyncGenerator<T>): AsyncGenerator<T>
   }
 }
 
-function refusedBy(cause: unknown): TRPCError | undefined {
-  if (!(cause instanceof ConsoleError)) return undefined;
-  return new TRPCError({ code: CODES[cause.refusal], message: cause.message, cause });
+function refusedBy(error: unknown): TRPCError | undefined {
+  const cause = refusalOf(error);
+  return cause && new TRPCError({ code: CODES[cause.refusal], message: cause.message, cause });
 }
 
 export const PlaceInput = z.strictObject({ namespace: ResourceName, name: ResourceName });

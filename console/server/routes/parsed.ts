@@ -1,4 +1,4 @@
-/** The border of the routes that are no procedures. */
+/** What comes in, as its schema has it. */
 import type { z } from "zod";
 import { ConsoleError } from "../errors.ts";
 
@@ -6,8 +6,13 @@ import { ConsoleError } from "../errors.ts";
 export function parsed<T>(schema: z.ZodType<T>, value: unknown): T {
   const { success, data, error } = schema.safeParse(value);
   if (success) return data;
-  const { path, message } = error.issues[0] ?? { path: [], message: "is not as expected" };
-  throw new ConsoleError("Invalid", `${path.join(".") || "the request"}: ${message}`.slice(0, 300));
+  throw new ConsoleError("Invalid", problemOf(error));
+}
+
+/** What is wrong first, in a sentence. */
+export function problemOf({ issues }: z.ZodError): string {
+  const { path, message } = issues[0] ?? { path: [], message: "is not as expected" };
+  return `${path.join(".") || "the request"}: ${message}`.slice(0, 300);
 }
 
 export function bytes(body: unknown): Uint8Array {

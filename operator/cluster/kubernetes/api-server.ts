@@ -6,10 +6,13 @@ export class ApiError extends Error {
   override readonly name = "ApiError";
   readonly code: number;
   readonly reason: string;
-  constructor(code: number, reason: string, message: string) {
+  /** What a Service of ours behind the proxy says is wrong, one by one, where it does. */
+  readonly problems: unknown;
+  constructor(code: number, reason: string, message: string, problems?: unknown) {
     super(message);
     this.code = code;
     this.reason = reason;
+    this.problems = problems;
   }
 }
 
@@ -280,8 +283,15 @@ export function resourceOf(path: string): string {
 
 function apiError(code: number, text: string, what: string): ApiError {
   try {
-    const { reason, message } = JSON.parse(text) as { reason?: string; message?: string };
-    if (message !== undefined) return new ApiError(code, reason ?? "Unknown", message);
+    // A Status of the API server has a message; what our Services answer through its proxy, an error.
+    const { reason, message, error, problems } = JSON.parse(text) as {
+      reason?: string;
+      message?: string;
+      error?: string;
+      problems?: unknown;
+    };
+    const said = message ?? error;
+    if (said !== undefined) return new ApiError(code, reason ?? "Unknown", said, problems);
   } catch {
     // Not a Status: a proxy on the way, or a server that is starting.
   }
