@@ -1,5 +1,10 @@
 /** What a request can be answered with other than predictions. One typed error each; app.ts turns them into replies. */
 
+import { z } from "zod";
+
+/** Faults of a file that are named. */
+const FAULTS = 5;
+
 /** A fault of one field, or of a row as a whole (`field` then absent). */
 export type Problem = {
   /** Index of the row in the request; absent where the fault is the request's. */
@@ -81,6 +86,14 @@ export class ModelFailedError extends RequestError {
 /** The package or the model may not be served; no retry will help. */
 export class ModelRefusedError extends Error {
   override readonly name = "ModelRefusedError";
+}
+
+/** What zod, or whoever read a file, found wrong in it: one line. */
+export function faultsOf(error: unknown): string {
+  if (!(error instanceof z.ZodError)) return (error as Error).message;
+  const named = error.issues.map(({ path, message }) => `${path.join(".") || "the whole"}: ${message}`);
+  const more = named.length - FAULTS;
+  return `${named.slice(0, FAULTS).join("; ")}${more > 0 ? `; and ${more} more` : ""}`;
 }
 
 export function describe({ row, field, expected, found }: Problem): string {

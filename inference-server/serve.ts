@@ -166,6 +166,12 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
   await fastify.register(app, served);
   try {
     await fastify.ready();
+    using _ = eachSoOften(limits.loadMilliseconds, (seconds) => {
+      const why = runtime.status().lastFailure ?? `none has connected to ${options.socketPath}`;
+      fastify.log.warn(
+        `no worker is ready after ${seconds} s, and nothing is served before one is: ${why}. What starts it, beside this server, says why`,
+      );
+    });
     await runtime.start();
   } catch (error) {
     await runtime.close();
@@ -194,6 +200,13 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
       await shipper?.finish(Math.max(1000, END_MILLISECONDS - (performance.now() - start)));
     },
   };
+}
+
+/** Says again and again for how long, until it is disposed of. */
+function eachSoOften(milliseconds: number, say: (seconds: number) => void): Disposable {
+  let times = 0;
+  const timer = setInterval(() => say((++times * milliseconds) / 1000), milliseconds);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 function connectionsOf({ server }: FastifyInstance): Promise<number> {

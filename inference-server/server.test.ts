@@ -60,6 +60,21 @@ test("refuses another package than it was told, with one line and exit code 2", 
   expect(JSON.parse(said).msg).toContain(`expected digest ${other}, found ${model.digest}`);
 });
 
+const needed = () => [
+  ...["--package", model.directory, "--digest", model.digest, "--socket", join(folder, "z.sock")],
+];
+test.each([
+  ["an option that there is not", 2, () => [...needed(), "--prot", "80"], "'--prot'"],
+  ["an option without its value", 2, () => ["--digest"], "--digest"],
+  ["a value out of its bounds", 2, () => [...needed(), "--max-rows", "0"], "expected a number from 1"],
+  ["a log where there is a file", 1, () => [...needed(), "--log-folder", PYTHON], "cannot be kept in"],
+])("ends on %s with exit code %i and one line", async (_, expected, given, told) => {
+  const { code, said } = await program(...given()).ended;
+  expect(code).toBe(expected);
+  expect(said.trim().split("\n")).toHaveLength(1);
+  expect(JSON.parse(said).msg).toContain(told);
+});
+
 test("serves by a worker that somebody else starts, and again by the next one; SIGTERM ends it well", async () => {
   const socketPath = join(folder, "b.sock");
   const { child, ended, until } = program(
@@ -90,9 +105,14 @@ test("serves by a worker that somebody else starts, and again by the next one; S
   await new Promise((resolve) =>
     first.exitCode === null ? first.once("exit", resolve) : resolve(undefined),
   );
+  const metrics = async () => (await fetch(`${address}/metrics`)).text();
+  while (!/^autoai_inference_worker_ends_total\{[^}]*\} 1$/m.test(await metrics()))
+    await new Promise((wait) => setTimeout(wait, 50));
+  expect(await metrics()).not.toMatch(/^autoai_inference_ready\{/m);
   const second = startWorker();
   while ((await fetch(`${address}/readyz`)).status !== 200) await new Promise((wait) => setTimeout(wait, 50));
   expect((await ask("pro")).status).toBe(200);
+  expect(await metrics()).toMatch(/^autoai_inference_ready\{engine="DataFrame"[^}]*\} 1$/m);
   child.kill("SIGTERM");
   expect((await ended).code).toBe(0);
   // Its server has gone: the worker ends by itself.

@@ -30,28 +30,37 @@ const END_MILLISECONDS = 45_000;
 /** Where Kubernetes looks for why a container ended. */
 const TERMINATION_LOG = "/dev/termination-log";
 
-const { values: options } = parseArgs({
-  options: {
-    package: { type: "string" },
-    digest: { type: "string" },
-    socket: { type: "string" },
-    port: { type: "string", default: "8080" },
-    host: { type: "string", default: "0.0.0.0" },
-    python: { type: "string" },
-    runner: { type: "string" },
-    runtime: { type: "string" },
-    "onnx-worker": { type: "boolean", default: false },
-    "max-body-bytes": { type: "string" },
-    "max-rows": { type: "string" },
-    "timeout-seconds": { type: "string" },
-    "log-folder": { type: "string" },
-    "log-mode": { type: "string", default: "Background" },
-    "log-sample": { type: "string", default: "0.1" },
-    "log-bytes": { type: "string" },
-    "log-ship": { type: "string" },
-    "log-segment-seconds": { type: "string", default: "60" },
-  },
-});
+const OPTIONS = {
+  package: { type: "string" },
+  digest: { type: "string" },
+  socket: { type: "string" },
+  port: { type: "string", default: "8080" },
+  host: { type: "string", default: "0.0.0.0" },
+  python: { type: "string" },
+  runner: { type: "string" },
+  runtime: { type: "string" },
+  "onnx-worker": { type: "boolean", default: false },
+  "max-body-bytes": { type: "string" },
+  "max-rows": { type: "string" },
+  "timeout-seconds": { type: "string" },
+  "log-folder": { type: "string" },
+  "log-mode": { type: "string", default: "Background" },
+  "log-sample": { type: "string", default: "0.1" },
+  "log-bytes": { type: "string" },
+  "log-ship": { type: "string" },
+  "log-segment-seconds": { type: "string", default: "60" },
+} as const;
+
+const options = readOptions();
+
+function readOptions() {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    // What the program was called with is as wrong as a value out of bounds: the same end, and not a stack.
+    return end(new ModelRefusedError((error as Error).message));
+  }
+}
 
 function needed(name: "package" | "digest" | "socket" | "runner"): string {
   const value = options[name];
@@ -134,6 +143,10 @@ try {
   });
   await server.fastify.listen({ host: options.host, port: Number(options.port) });
 } catch (error) {
+  end(error);
+}
+
+function end(error: unknown): never {
   const { message } = error as Error;
   const isRefused = error instanceof ModelRefusedError;
   process.stderr.write(`${JSON.stringify({ level: 60, msg: message })}\n`);

@@ -52,13 +52,20 @@ export class SegmentFolder {
     this.#limits = limits;
     this.#clock = clock;
     this.#onDropped = onDropped;
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    this.#closed = segmentsOf(folder).map(({ path, begun }) => ({
-      path,
-      begun,
-      bytes: statSync(path).size,
-      entries: undefined,
-    }));
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      this.#closed = segmentsOf(folder).map(({ path, begun }) => ({
+        path,
+        begun,
+        bytes: statSync(path).size,
+        entries: undefined,
+      }));
+    } catch (error) {
+      throw new Error(
+        `the prediction log cannot be kept in ${folder}: expected a directory that this server may read and write, found ${(error as Error).message}`,
+        { cause: error },
+      );
+    }
   }
 
   /** Writes whole lines; on disk when it resolves. What failed part-way is cut off again, and another segment begun. */

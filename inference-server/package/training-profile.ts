@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { TrainingProfile } from "../../operator/api/training-profile.ts";
-import { ModelRefusedError } from "../errors.ts";
+import { faultsOf, ModelRefusedError } from "../errors.ts";
 import type { ModelPackage } from "./verify.ts";
 
 const PROFILE_FILE = "profile.json";
@@ -16,7 +16,7 @@ export async function readTrainingProfile(model: ModelPackage): Promise<Training
   try {
     return TrainingProfile.parse(JSON.parse(await readFile(join(model.directory, PROFILE_FILE), "utf8")));
   } catch (error) {
-    throw new ModelRefusedError(`${PROFILE_FILE} is no training profile: ${(error as Error).message}`, {
+    throw new ModelRefusedError(`${PROFILE_FILE} is no training profile: ${faultsOf(error)}`, {
       cause: error,
     });
   }

@@ -5,7 +5,7 @@ import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { ModelManifest, Sha256 } from "../../operator/api/model-manifest.ts";
-import { ModelRefusedError } from "../errors.ts";
+import { faultsOf, ModelRefusedError } from "../errors.ts";
 
 export const MANIFEST_FILE = "model.json";
 const MANIFEST_BYTES = 16 * 1024 ** 2;
@@ -34,7 +34,7 @@ export async function verifyPackage(directory: string, digest?: string): Promise
   const found = createHash("sha256").update(bytes).digest("hex");
   if (digest !== undefined && found !== digest) {
     throw new ModelRefusedError(
-      `${path} is not the model that was asked for: expected digest ${digest}, found ${found}. Nothing was loaded`,
+      `${path} is not the model that was asked for: expected digest ${digest}, found ${found}. Nothing was loaded: fetch the package again`,
     );
   }
   const manifest = parse(bytes, path);
@@ -49,7 +49,7 @@ export async function verifyPackage(directory: string, digest?: string): Promise
     const actual = await digestOf(file);
     if (actual !== sha256) {
       throw new ModelRefusedError(
-        `${name} was changed after the model was published: expected digest ${sha256}, found ${actual}. Nothing was loaded`,
+        `${name} was changed after the model was published: expected digest ${sha256}, found ${actual}. Nothing was loaded: fetch the package again`,
       );
     }
   }
@@ -60,12 +60,12 @@ async function checkFile(path: string, name: string, size: number | undefined): 
   const facts = await lstat(path).catch(() => undefined);
   if (!facts?.isFile()) {
     throw new ModelRefusedError(
-      `the model package lacks ${name}: expected a regular file, found ${facts ? "something else" : "nothing"} at ${path}`,
+      `the model package lacks ${name}: expected a regular file, found ${facts ? "something else" : "nothing"} at ${path}. Nothing was loaded: fetch the package again`,
     );
   }
   if (size !== undefined ? facts.size !== size : facts.size > MANIFEST_BYTES) {
     throw new ModelRefusedError(
-      `${name} was changed after the model was published: expected ${size ?? `at most ${MANIFEST_BYTES}`} bytes, found ${facts.size}. Nothing was loaded`,
+      `${name} was changed after the model was published: expected ${size ?? `at most ${MANIFEST_BYTES}`} bytes, found ${facts.size}. Nothing was loaded: fetch the package again`,
     );
   }
 }
@@ -74,7 +74,7 @@ function parse(bytes: Buffer, path: string): ModelManifest {
   try {
     return ModelManifest.parse(JSON.parse(bytes.toString("utf8")));
   } catch (error) {
-    throw new ModelRefusedError(`${path} is no manifest of a model package: ${(error as Error).message}`, {
+    throw new ModelRefusedError(`${path} is no manifest of a model package: ${faultsOf(error)}`, {
       cause: error,
     });
   }

@@ -194,6 +194,8 @@ export class PythonWorker implements ModelRuntime {
     void connection.closed.then((why) => {
       if (this.#connection === connection) this.#connection = undefined;
       if (this.#ready) this.#fail(why);
+      // Of one that was launched, its process tells.
+      if (!this.#options.launch && !this.#closing) observer.workerEnded(why);
       this.#wake();
       // A launched one that no longer talks is of no use; its end starts the next.
       this.#process?.kill();

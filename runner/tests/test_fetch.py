@@ -101,22 +101,22 @@ def test_it_may_be_done_again(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "body"),
+    ("path", "body", "expected"),
     [
-        ("trained_model.joblib", b"poison!"),
-        ("trained_model.joblib", b"a longer poison"),
-        ("trained_model.joblib", b""),
-        ("recipe/train.py", b"fail\n"),
-        ("model.json", b"{}"),
+        ("trained_model.joblib", b"poison!", "expected digest "),
+        ("trained_model.joblib", b"a longer poison", "expected 7 bytes, found more than 7."),
+        ("trained_model.joblib", b"", "expected 7 bytes, found 0."),
+        ("recipe/train.py", b"fail\n", "expected digest "),
+        ("model.json", b"{}", "expected digest "),
     ],
 )
 def test_a_file_that_was_changed_is_refused_by_name_and_not_left(
-    world: World, path: str, body: bytes
+    world: World, path: str, body: bytes, expected: str
 ) -> None:
     world.put(path, body)
     failure = world.refused()
     assert failure.reason == "DigestMismatch"
-    assert path in failure.message and "expected" in failure.message
+    assert path in failure.message and expected in failure.message
     assert not (world.package / path).exists()
     assert not list(world.package.rglob("*.partial"))
     # Nor is the environment, in which it would be loaded.
