@@ -11,11 +11,8 @@ export function clusterModels(
   store: ArtifactStore,
   deployments: (namespace: string) => Promise<ModelDeployment[]>,
 ): Models {
-  const elsewhere = (): ConsoleError =>
-    new ConsoleError(
-      "Unavailable",
-      "in a cluster this is for the command line: autoai predict, autoai inferences",
-    );
+  const elsewhere = (how: string): ConsoleError =>
+    new ConsoleError("Unavailable", `not in the console of a cluster: ${how}`);
   return {
     ...publishedModels(store),
     async predict(job, rows) {
@@ -37,9 +34,9 @@ export function clusterModels(
       );
       return JSON.parse(text) as Answer;
     },
-    predictCsv: () => Promise.reject(elsewhere()),
+    predictCsv: () => Promise.reject(elsewhere("predict of autoai-client (Python) takes many rows")),
     log() {
-      throw elsewhere();
+      throw elsewhere("autoai inferences -n reads the prediction log");
     },
   };
 }
