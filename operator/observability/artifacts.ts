@@ -2,10 +2,10 @@
  * Artifacts over the operator's HTTP: /artifacts/RESOURCE/NAMESPACE/NAME/ARTIFACT, streamed, to who may get the object.
  * A reader names an artifact that is known here, and never a key of the store.
  */
-
-import { finished, type Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { CODES, NAMED, NO_TOKEN, type Refusal, tokenOf } from "./caller.ts";
+import { type Bounds, Places } from "./places.ts";
 
 export const ARTIFACT_RESOURCES = ["trainingjobs", "datasets"] as const;
 export type ArtifactResource = (typeof ARTIFACT_RESOURCES)[number];
@@ -33,16 +33,11 @@ export type ArtifactFile = {
 export type ArtifactAnswer = { readonly outcome: "Found"; readonly file: ArtifactFile } | Refusal;
 export type ArtifactSource = (request: ArtifactRequest) => Promise<ArtifactAnswer>;
 
-/** Answers under way at once, and the longest that one may take: who reads slowly holds a connection to the store. */
-export type ArtifactBounds = { readonly streams: number; readonly seconds: number };
-const BOUNDS: ArtifactBounds = { streams: 16, seconds: 900 };
+/** Each holds a connection to the store. */
+const BOUNDS: Bounds = { streams: 16, seconds: 900 };
 
-export function artifactRoutes(
-  app: FastifyInstance,
-  source: ArtifactSource,
-  { streams, seconds }: ArtifactBounds = BOUNDS,
-): void {
-  let free = streams;
+export function artifactRoutes(app: FastifyInstance, source: ArtifactSource, bounds: Bounds = BOUNDS): void {
+  const places = new Places(bounds);
   app.get<{ Params: Omit<ArtifactRequest, "token"> }>(
     "/artifacts/:resource/:namespace/:name/:artifact",
     {
@@ -64,18 +59,7 @@ export function artifactRoutes(
       const answer = await source({ token, ...request.params });
       if (answer.outcome !== "Found") return reply.code(CODES[answer.outcome]).send(answer);
       const { name, contentType, size, body } = answer.file;
-      // Counted once it is known who asks: nobody else takes a place.
-      if (free === 0) {
-        body.destroy();
-        const message = `${streams} artifacts are being read already: ask again in a few seconds`;
-        return reply.code(CODES.Busy).header("retry-after", "5").send({ outcome: "Busy", message });
-      }
-      free--;
-      const deadline = setTimeout(() => body.destroy(new Error("read too slowly")), seconds * 1000);
-      finished(reply.raw, () => {
-        clearTimeout(deadline);
-        free++;
-      });
+      if (!places.take(reply, body)) return places.refuse(reply, "artifacts", 5);
       if (size !== undefined) reply.header("content-length", size);
       return reply
         .headers({

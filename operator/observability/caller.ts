@@ -1,5 +1,6 @@
 /** Who asks the operator's HTTP for something of an object, and how that is refused. */
 import type { FastifyRequest } from "fastify";
+import { NAME_PATTERN } from "../api/meta.ts";
 
 /** Why a caller may not read something: Denied 403, Unauthenticated 401, Unavailable 503, Missing 404, Busy 429. */
 export type Refusal = {
@@ -27,7 +28,7 @@ export function tokenOf({ headers }: Pick<FastifyRequest, "headers">): string {
 
 export type Named = { namespace: string; name: string };
 
-const NAME = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+const NAME = NAME_PATTERN.source;
 /** JSON schema of the names in a path: nothing that could lead out of it. */
 export const NAMED = {
   type: "object",

@@ -6,6 +6,7 @@ import { Readable } from "node:stream";
 import fastify, { type FastifyInstance } from "fastify";
 import { type ArtifactSource, artifactRoutes } from "./artifacts.ts";
 import { CODES, NAMED, type Named, NO_TOKEN, type Refusal, tokenOf } from "./caller.ts";
+import { Places } from "./places.ts";
 
 export type Verdict = { readonly ok: boolean; readonly detail: string };
 
@@ -48,10 +49,9 @@ export type HttpSources = {
   readonly artifact: ArtifactSource;
 };
 
-/** Prediction logs that are read at once: each holds a segment in memory. */
-const READERS = 4;
-/** For one part of a log: who reads more slowly than that keeps others out. */
-const PART_SECONDS = 120;
+/** For prediction logs, of which each holds a segment in memory; the time is for one part of a log. */
+const LOG_BOUNDS = { streams: 4, seconds: 120 };
+
 export function httpServer(sources: HttpSources): FastifyInstance {
   const app = fastify({ bodyLimit: 1024, requestTimeout: 30_000, forceCloseConnections: true });
   app.get("/healthz", async (_request, reply) => answer(reply, sources.health()));
@@ -81,7 +81,7 @@ export function httpServer(sources: HttpSources): FastifyInstance {
       return reply.code(CODES[found.outcome]).send(found);
     },
   );
-  let readers = 0;
+  const places = new Places(LOG_BOUNDS);
   app.get<{ Params: Named; Querystring: { since: number; after?: string } }>(
     "/predictions/:namespace/:name",
     {
@@ -102,17 +102,8 @@ export function httpServer(sources: HttpSources): FastifyInstance {
       const found: PredictionsAnswer =
         token === "" ? NO_TOKEN : await sources.predictions({ token, ...request.params, since, after });
       if (found.outcome !== "Found") return reply.code(CODES[found.outcome]).send(found);
-      if (readers >= READERS) {
-        const message = `${READERS} prediction logs are being read: try again in a minute`;
-        return reply.code(CODES.Busy).header("retry-after", "30").send({ outcome: "Busy", message });
-      }
-      readers++;
       const stream = Readable.from(found.frames, { objectMode: false });
-      const late = setTimeout(() => stream.destroy(new Error("read too slowly")), PART_SECONDS * 1000);
-      stream.once("close", () => {
-        readers--;
-        clearTimeout(late);
-      });
+      if (!places.take(reply, stream)) return places.refuse(reply, "prediction logs", 30);
       return reply.header("content-type", "application/octet-stream").send(stream);
     },
   );
