@@ -1,6 +1,6 @@
 /** What is handed out of a TrainingJob or a Dataset, by the name of the artifact: a reader chooses no key of the store. */
-import { Readable } from "node:stream";
 import type { Dataset } from "./api/dataset.ts";
+import { packagePrefix } from "./api/model-manifest.ts";
 import { Profile } from "./api/profile.ts";
 import type { TrainingJob } from "./api/trainingjob.ts";
 import { dataKey, encode, ownerKey, readJson, reportKey } from "./evaluation/context.ts";
@@ -8,7 +8,7 @@ import { openPackage, type Package } from "./evaluation/package-entries.ts";
 import type { ArtifactFile, ArtifactName } from "./observability/artifacts.ts";
 import { datasetKeys } from "./reconcilers/dataset.ts";
 import { type ArtifactStore, NotFoundError } from "./storage/artifact-store.ts";
-import type { Streams } from "./storage/streams.ts";
+import { type StoredStream, type Streams, streamOf } from "./storage/streams.ts";
 import { packTar } from "./storage/tar.ts";
 
 export type Artifacts = Pick<ArtifactStore, "get"> & Streams;
@@ -37,7 +37,7 @@ export async function modelOf(store: Artifacts, job: TrainingJob): Promise<Packa
   const digest = job.status?.model?.digest;
   // Of the status nothing becomes part of a key but a digest.
   if (digest === undefined || !/^[0-9a-f]{64}$/.test(digest)) return undefined;
-  return openPackage(store, `models/${ownerKey(job)}/${digest}`, digest);
+  return openPackage(store, packagePrefix(ownerKey(job), digest), digest);
 }
 
 async function ofJob(
@@ -53,7 +53,7 @@ async function ofJob(
       return json(`${name}-profile.json`, await store.open(dataKey(job, "profile.json")));
     case "preview": {
       const { preview } = await readJson(store, dataKey(job, "profile.json"), Profile);
-      return json(`${name}-preview.json`, inMemory(encode(preview)));
+      return json(`${name}-preview.json`, streamOf(encode(preview)));
     }
     case "model": {
       const found = await modelOf(store, job);
@@ -74,10 +74,6 @@ async function ofDataset(
   return json(`${dataset.metadata.name}-${artifact}.json`, await store.open(key));
 }
 
-function json(name: string, stored: { readonly size: number; readonly body: Readable }): ArtifactFile {
+function json(name: string, stored: StoredStream): ArtifactFile {
   return { name, contentType: JSON_TYPE, ...stored };
-}
-
-function inMemory(bytes: Uint8Array): { readonly size: number; readonly body: Readable } {
-  return { size: bytes.byteLength, body: Readable.from([Buffer.from(bytes)], { objectMode: false }) };
 }

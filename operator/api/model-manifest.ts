@@ -111,3 +111,11 @@ export const ModelManifest = z
     path: ["features"],
   });
 export type ModelManifest = z.infer<typeof ModelManifest>;
+
+/**
+ * Where a model package lies in the store.
+ * @param job `namespace/name`
+ */
+export function packagePrefix(job: string, digest: string): string {
+  return `models/${job}/${digest}`;
+}

@@ -1,8 +1,8 @@
 /** A prediction log as the operator hands it out (operator/serving/segments.ts): frames, and the lines in them. */
-import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { SEGMENT_OBJECT_BYTES } from "../api/prediction-log.ts";
 import type { Frame } from "../serving/segments.ts";
+import { streamOf } from "../storage/streams.ts";
 
 export type Segment = { readonly name: string; readonly body: Uint8Array };
 
@@ -40,7 +40,7 @@ export async function* segmentsOfPart(pieces: AsyncIterable<Uint8Array>): AsyncG
 export async function* linesOf({ body }: Segment, maxBytes = LINE_BYTES): AsyncGenerator<string> {
   let rest: Buffer[] = [];
   let length = 0;
-  const content = Readable.from([body], { objectMode: false }).pipe(createGunzip());
+  const content = streamOf(body).body.pipe(createGunzip());
   for await (const chunk of content as AsyncIterable<Buffer>) {
     let start = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {

@@ -1,6 +1,7 @@
 /** What the steps of a job work with, and where each thing of a job lies in the store. */
 import { createHash } from "node:crypto";
 import type { Journal } from "../agent/journal.ts";
+import { parseQuantity } from "../api/quantity.ts";
 import type { TrainingJob } from "../api/trainingjob.ts";
 import { StalledError, WaitingError } from "../engine/errors.ts";
 import type { Execution, Executor, Limits, Outcome } from "../sandbox/executor.ts";
@@ -107,33 +108,14 @@ const TRUSTED_LIMITS: Limits = {
   processes: 64,
 };
 
-const UNITS: Readonly<Record<string, number>> = {
-  "": 1,
-  m: 0.001,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  Ki: 1024,
-  Mi: 1024 ** 2,
-  Gi: 1024 ** 3,
-  Ti: 1024 ** 4,
-};
-
-/** A Kubernetes quantity as a number: cores or bytes. */
-export function quantity(text: string): number {
-  const [, digits = "0", unit = ""] = /^([\d.]+)([a-zA-Z]*)$/.exec(text) ?? [];
-  return Number(digits) * (UNITS[unit] ?? 1);
-}
-
 /** What generated code of this job is allowed, for at most so many seconds. */
 export function sandboxLimits(context: JobContext, seconds: number): Limits {
   const { resources, stepTimeoutSeconds } = context.job.spec.sandbox;
   return {
     seconds: Math.max(1, Math.round(Math.min(stepTimeoutSeconds, seconds))),
-    cpus: quantity(resources.cpu),
-    memoryBytes: quantity(resources.memory),
-    diskBytes: quantity(resources.disk),
+    cpus: parseQuantity(resources.cpu),
+    memoryBytes: parseQuantity(resources.memory),
+    diskBytes: parseQuantity(resources.disk),
     processes: 128,
   };
 }

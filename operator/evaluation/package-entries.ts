@@ -1,9 +1,9 @@
 /** The files of a model package on their way to somebody: each is checked against model.json while it flows. */
 import { createHash } from "node:crypto";
-import { Readable, Transform } from "node:stream";
+import { type Readable, Transform } from "node:stream";
 import { ModelManifest } from "../api/model-manifest.ts";
 import type { ArtifactStore } from "../storage/artifact-store.ts";
-import type { Streams } from "../storage/streams.ts";
+import { type Streams, streamOf } from "../storage/streams.ts";
 import { sha256 } from "./context.ts";
 import { MANIFEST_FILE } from "./package.ts";
 
@@ -23,7 +23,7 @@ export type Package = {
 /**
  * A package by its digest. Throws NotFoundError where there is none, DamagedPackageError where its model.json is another.
  *
- * @param prefix where it lies, as `models/NAMESPACE/JOB/DIGEST`
+ * @param prefix where it lies, as packagePrefix has it
  */
 export async function openPackage(
   store: Pick<ArtifactStore, "get"> & Streams,
@@ -33,8 +33,7 @@ export async function openPackage(
   const text = await store.get(`${prefix}/${MANIFEST_FILE}`);
   const manifest = parsePackageManifest(text, digest);
   async function* entries(): AsyncGenerator<PackageEntry> {
-    const body = Readable.from([Buffer.from(text)], { objectMode: false });
-    yield { path: MANIFEST_FILE, size: text.byteLength, body };
+    yield { path: MANIFEST_FILE, ...streamOf(text) };
     for (const [path, { size, sha256: expected }] of Object.entries(manifest.files)) {
       const stored = await store.open(`${prefix}/${path}`);
       const body = checked(path, size, expected);

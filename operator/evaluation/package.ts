@@ -1,7 +1,7 @@
 /** The model package: model, recipe, lock, reference rows, and model.json, which names them all by digest. */
 import { find } from "../agent/journal.ts";
 import type { Candidate, EntryOf } from "../api/journal.ts";
-import { type Feature, ModelManifest } from "../api/model-manifest.ts";
+import { type Feature, ModelManifest, packagePrefix } from "../api/model-manifest.ts";
 import { type ColumnProfile, Profile } from "../api/profile.ts";
 import type { TrainingJob } from "../api/trainingjob.ts";
 import { dataKey, encode, type JobContext, ownerKey, readJson, sha256 } from "./context.ts";
@@ -46,7 +46,7 @@ export async function packageModel(
   const profile = await readJson(store, dataKey(job, "profile.json"), Profile);
   const manifest = encode(ModelManifest.parse(manifestOf(context, publication, profile, files)));
   const digest = sha256(manifest);
-  const prefix = `models/${ownerKey(job)}/${digest}`;
+  const prefix = packagePrefix(ownerKey(job), digest);
   for (const [path, body] of bodies) await store.put(`${prefix}/${path}`, body);
   // Last: where it stands, the package is whole.
   await store.put(`${prefix}/${MANIFEST_FILE}`, manifest);

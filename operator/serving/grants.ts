@@ -2,11 +2,12 @@
  * The Secret of a ModelDeployment: leave to read the model packages and environments that its pods fetch, and to ship their
  * prediction log. Grants end, and are made anew long before: a pod may be made on another node at any time, with nobody asked.
  */
+import { packagePrefix } from "../api/model-manifest.ts";
 import type { ModelDeployment } from "../api/modeldeployment.ts";
 import type { Grants } from "../storage/grants.ts";
 import type { Child } from "./children.ts";
 import { child } from "./manifests.ts";
-import { grantsKey, grantsName, packagePrefix, SHIP_KEY } from "./names.ts";
+import { grantsKey, grantsName, SHIP_KEY } from "./names.ts";
 
 /** Long enough that pods can be made while no operator runs for some hours, short enough for what is stolen. */
 export const GRANT_SECONDS = 6 * 3600;
@@ -53,7 +54,7 @@ export async function grantsSecret(grants: Grants, facts: GrantFacts): Promise<C
   const namespace = deployment.metadata.namespace ?? "default";
   const contents: Record<string, string> = {};
   for (const model of models) {
-    const prefix = packagePrefix(namespace, model.trainingJob, model.digest);
+    const prefix = packagePrefix(`${namespace}/${model.trainingJob}`, model.digest);
     const files = await Promise.all(
       ["model.json", ...model.files].map(
         async (path) => [path, await grants.grantGet(`${prefix}/${path}`, GRANT_SECONDS)] as const,

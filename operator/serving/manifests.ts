@@ -70,13 +70,9 @@ export function handover(deployment: ModelDeployment, live: LiveDeployment | und
   if (deployment.spec.autoscaling === undefined || !live || !isOurs) return undefined;
   const { name, namespace = "default" } = deployment.metadata;
   const replicas = Math.max(1, live.spec?.replicas ?? 1);
-  return { ...CHILD_KINDS_OF_DEPLOYMENT, metadata: { name, namespace }, spec: { replicas } };
+  const { apiVersion } = CHILD_KINDS.Deployment;
+  return { apiVersion, kind: "Deployment", metadata: { name, namespace }, spec: { replicas } };
 }
-
-const CHILD_KINDS_OF_DEPLOYMENT = {
-  apiVersion: CHILD_KINDS.Deployment.apiVersion,
-  kind: "Deployment",
-} as const;
 
 function deploymentOf(facts: ManifestFacts, settings: ManifestSettings): Child {
   const { deployment, model, environmentsClaim } = facts;

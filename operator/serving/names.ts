@@ -39,8 +39,6 @@ export const grantsName = (name: string): string => `${name}-model-grants`;
 export const policyName = (name: string): string => `${name}-model`;
 /** Of the Secret: the grants for one model. */
 export const grantsKey = (digest: string): string => `${digest}.json`;
-export const packagePrefix = (namespace: string, trainingJob: string, digest: string): string =>
-  `models/${namespace}/${trainingJob}/${digest}`;
 /** Inside the cluster; by the Service, whose port is 80. */
 export const urlOf = (namespace: string, name: string): string => `http://${name}.${namespace}.svc`;
 

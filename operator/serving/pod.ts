@@ -9,6 +9,7 @@
  * worker asks the kernel to refuse before it loads anything (runner/autoai_runner/serve/keeper.py, confine.py).
  */
 import type { ModelDeploymentSpec } from "../api/modeldeployment.ts";
+import { parseQuantity } from "../api/quantity.ts";
 import {
   ANNOTATIONS,
   CONTAINERS,
@@ -169,7 +170,7 @@ function frontContainer({ spec, model }: PodFacts, settings: ServingSettings): J
     env: variables({ NODE_OPTIONS: `--max-old-space-size=${Math.floor((memoryBytes * 0.75) / MIB)}` }),
     ports: [{ name: "http", containerPort: HTTP_PORT }],
     resources: {
-      limits: { cpu: millis(Math.max(1, cpus(spec.resources.cpu))), memory: bytes(memoryBytes) },
+      limits: { cpu: millis(Math.max(1, parseQuantity(spec.resources.cpu))), memory: bytes(memoryBytes) },
       requests: { cpu: "50m", memory: bytes(128 * MIB) },
     },
     // Ready means that the model has answered its reference rows as it did when it was published.
@@ -202,8 +203,8 @@ function modelContainer(
     ...(spec.runtime === "Onnx" ? onnxWorker(spec, settings) : pythonWorker(spec, settings)),
     workingDir: "/",
     resources: {
-      limits: { cpu: millis(cpus(spec.resources.cpu)), memory: bytes(memoryBytes + KEEPER_BYTES) },
-      requests: { cpu: millis(cpus(spec.resources.cpu)), memory: bytes(memoryBytes) },
+      limits: { cpu: millis(parseQuantity(spec.resources.cpu)), memory: bytes(memoryBytes + KEEPER_BYTES) },
+      requests: { cpu: millis(parseQuantity(spec.resources.cpu)), memory: bytes(memoryBytes) },
     },
     volumeMounts: [
       { name: "package", mountPath: "/package", readOnly: true },
@@ -220,7 +221,7 @@ function modelContainer(
 const WORKER = ["--socket", "/shared/worker.sock", "--package", "/package"];
 const threads = ({ resources }: ModelDeploymentSpec): string[] => [
   "--threads",
-  String(Math.max(1, Math.floor(cpus(resources.cpu)))),
+  String(Math.max(1, Math.floor(parseQuantity(resources.cpu)))),
 ];
 
 function pythonWorker(spec: ModelDeploymentSpec, settings: ServingSettings): Json {
@@ -271,16 +272,4 @@ const secret = (volume: string, name: string, key: string): Json => ({
   name: volume,
   secret: { secretName: grantsName(name), items: [{ key, path: key }] },
 });
-
-const UNITS: Readonly<Record<string, number>> = {
-  ...{ "": 1, m: 0.001, k: 1e3, M: 1e6, G: 1e9, T: 1e12 },
-  ...{ Ki: 1024, Mi: MIB, Gi: 1024 ** 3, Ti: 1024 ** 4 },
-};
-
-/** A quantity that the API accepted, as a number of cores or bytes. */
-function amount(text: string): number {
-  const [, digits = "0", unit = ""] = /^([\d.]+)([a-zA-Z]*)$/.exec(text) ?? [];
-  return Number(digits) * (UNITS[unit] ?? 1);
-}
-const cpus = amount;
-const byteCount = (text: string): number => Math.floor(amount(text));
+const byteCount = (text: string): number => Math.floor(parseQuantity(text));

@@ -1,10 +1,8 @@
 /** ArtifactStore in memory, for tests and for what need not outlive the process. */
-import { Readable } from "node:stream";
 import { type ArtifactStore, NotFoundError } from "./artifact-store.ts";
 import { checkKey, checkPrefix } from "./key.ts";
-
 import { PAGE, type Pages } from "./pages.ts";
-import type { StoredStream, Streams } from "./streams.ts";
+import { type StoredStream, type Streams, streamOf } from "./streams.ts";
 
 export class MemoryStore implements ArtifactStore, Pages, Streams {
   readonly #objects = new Map<string, Uint8Array>();
@@ -17,8 +15,7 @@ export class MemoryStore implements ArtifactStore, Pages, Streams {
   }
 
   async open(key: string): Promise<StoredStream> {
-    const body = await this.get(key);
-    return { size: body.byteLength, body: Readable.from([Buffer.from(body)], { objectMode: false }) };
+    return streamOf(await this.get(key));
   }
 
   async put(key: string, body: Uint8Array): Promise<void> {

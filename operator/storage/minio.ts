@@ -10,9 +10,7 @@ import { Client } from "minio";
 import { type ArtifactStore, NotFoundError, StoreError } from "./artifact-store.ts";
 import type { Grants, PostGrant } from "./grants.ts";
 import { checkKey, checkPrefix } from "./key.ts";
-
 import { PAGE, type Pages } from "./pages.ts";
-
 import type { StoredStream, Streams } from "./streams.ts";
 
 export type S3StoreOptions = {

@@ -1,5 +1,5 @@
 /** Reading what may be large without holding it: models, archives. */
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 
 export type StoredStream = {
   /** Bytes that will come. */
@@ -11,4 +11,9 @@ export type StoredStream = {
 export interface Streams {
   /** Throws NotFoundError where there is no such key, before anything is read. */
   open(key: string): Promise<StoredStream>;
+}
+
+/** What is in memory, as if it came from the store. */
+export function streamOf(bytes: Uint8Array): StoredStream {
+  return { size: bytes.byteLength, body: Readable.from([Buffer.from(bytes)], { objectMode: false }) };
 }

@@ -1,5 +1,5 @@
 /** Which model a ModelDeployment serves: the job that it names, or a retrained one where it follows. */
-import { ModelManifest } from "../../api/model-manifest.ts";
+import { ModelManifest, packagePrefix } from "../../api/model-manifest.ts";
 import type { ModelDeployment } from "../../api/modeldeployment.ts";
 import type { TrainingJob } from "../../api/trainingjob.ts";
 import type { Cluster } from "../../cluster/cluster.ts";
@@ -7,7 +7,6 @@ import { StalledError } from "../../engine/errors.ts";
 import { sha256 } from "../../evaluation/context.ts";
 import type { Contender } from "../../serving/follow.ts";
 import { follow, retrainedFrom } from "../../serving/follow.ts";
-import { packagePrefix } from "../../serving/names.ts";
 import type { ServedModel } from "../../serving/pod.ts";
 import { type ArtifactStore, NotFoundError } from "../../storage/artifact-store.ts";
 import type { Situation } from "../conditions.ts";
@@ -108,7 +107,7 @@ export async function readManifest(
   trainingJob: string,
   digest: string,
 ): Promise<ModelManifest> {
-  const key = `${packagePrefix(namespace, trainingJob, digest)}/model.json`;
+  const key = `${packagePrefix(`${namespace}/${trainingJob}`, digest)}/model.json`;
   let bytes: Uint8Array;
   try {
     bytes = await store.get(key);

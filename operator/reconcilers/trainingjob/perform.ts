@@ -5,17 +5,10 @@ import { SYSTEM_PROMPT, turnsOf } from "../../agent/prompts.ts";
 import type { Candidate, JournalDraft, Recipe } from "../../api/journal.ts";
 import { METRICS } from "../../api/metrics.ts";
 import { Profile, SplitResult } from "../../api/profile.ts";
+import { parseQuantity } from "../../api/quantity.ts";
 import type { Aside } from "../../engine/controller.ts";
 import { StalledError, WaitingError } from "../../engine/errors.ts";
-import {
-  dataKey,
-  encode,
-  type JobContext,
-  jobPrefix,
-  quantity,
-  readJson,
-  sha256,
-} from "../../evaluation/context.ts";
+import { dataKey, encode, type JobContext, jobPrefix, readJson, sha256 } from "../../evaluation/context.ts";
 import { prepare } from "../../evaluation/prepare.ts";
 import { publish } from "../../evaluation/publish.ts";
 import { nextCandidateNumber, RecipeError, verify } from "../../evaluation/verify.ts";
@@ -215,6 +208,6 @@ async function briefingOf(context: JobContext): Promise<Briefing> {
       })),
     packages: prepared.packages,
     stepTimeoutSeconds: spec.sandbox.stepTimeoutSeconds,
-    cpus: quantity(spec.sandbox.resources.cpu),
+    cpus: parseQuantity(spec.sandbox.resources.cpu),
   };
 }
