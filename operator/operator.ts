@@ -58,6 +58,7 @@ export class ClusterOperator {
   readonly #cluster: KubernetesCluster;
   readonly #pods: KubernetesPods;
   readonly #children: KubernetesChildren;
+  readonly #entries = new ImmutableCache<JournalEntry>(JOURNAL_CHARACTERS);
   /** What is handed out over HTTP: of a standby too. */
   readonly reading: Reading;
   readonly #claims = new Map<string, { readonly at: number; readonly name: Promise<string | undefined> }>();
@@ -87,7 +88,7 @@ export class ClusterOperator {
         log.info({ ...subject(about), type, reason, message }, "event"),
       onEventLost: (error) => log.warn({ error }, "an event could not be written"),
     });
-    this.reading = new Reading({ api, cluster: this.#cluster, store: this.#store });
+    this.reading = new Reading({ api, cluster: this.#cluster, store: this.#store, entries: this.#entries });
     this.#pods = new KubernetesPods({
       api,
       namespaces,
@@ -183,7 +184,7 @@ export class ClusterOperator {
       executor,
       clock,
       startedAt: clock.now(),
-      entries: new ImmutableCache<JournalEntry>(JOURNAL_CHARACTERS),
+      entries: this.#entries,
       baselines: installation.baselines,
       version: installation.version,
       datasets: datasetsOf(cluster, store, bring),

@@ -1,15 +1,18 @@
 /** What is handed out, and to whom: the API server is one that answers reviews as it is told to. */
 import { buffer, text } from "node:stream/consumers";
 import { beforeEach, describe, expect, test } from "vitest";
+import { journalOf, prepared } from "../test/builders/entries.ts";
 import { DIGEST, FILES, MANIFEST, PREFIX, publishTo } from "../test/builders/published.ts";
 import type { Dataset } from "./api/dataset.ts";
+import type { JournalEntry } from "./api/journal.ts";
 import type { TrainingJob } from "./api/trainingjob.ts";
 import type { ApiServer } from "./cluster/kubernetes/api-server.ts";
 import { ApiError } from "./cluster/kubernetes/api-server.ts";
-import { dataKey, encode, reportKey } from "./evaluation/context.ts";
+import { dataKey, encode, journalPrefix, reportKey } from "./evaluation/context.ts";
 import type { ArtifactName, ArtifactResource } from "./observability/artifacts.ts";
 import { Reading } from "./reading.ts";
 import { datasetKeys } from "./reconcilers/dataset.ts";
+import { ImmutableCache } from "./storage/immutable-cache.ts";
 import { MemoryStore } from "./storage/memory-store.ts";
 import { unpackTar } from "./storage/tar.ts";
 
@@ -57,7 +60,8 @@ const cluster = {
       (one) => one.kind === kind && `${one.metadata.namespace}/${one.metadata.name}` === key,
     ),
 };
-const reading = () => new Reading({ api, cluster: cluster as never, store });
+let entries: ImmutableCache<JournalEntry>;
+const reading = () => new Reading({ api, cluster: cluster as never, store, entries });
 const ask = (
   token: string,
   artifact: ArtifactName,
@@ -67,6 +71,7 @@ const ask = (
 
 beforeEach(async () => {
   store = new MemoryStore();
+  entries = new ImmutableCache(1000);
   reviews = [];
   await publishTo(store);
   await store.put(reportKey(job), encode("<p>report</p>"));
@@ -173,6 +178,7 @@ describe("what is handed out", () => {
       api,
       cluster: { get: async () => other } as never,
       store,
+      entries,
     }).artifact({
       token: "ann",
       resource: "trainingjobs",
@@ -181,6 +187,34 @@ describe("what is handed out", () => {
       artifact: "model",
     });
     expect(answer.outcome).toBe("Missing");
+  });
+});
+
+describe("a journal", () => {
+  const journal = (token: string, after: number) =>
+    reading().journal({ token, namespace: "team", name: "churn", after });
+  beforeEach(async () => {
+    for (const entry of journalOf(prepared(), { type: "Resumed" }, { type: "Resumed" }))
+      await store.put(`${journalPrefix(job)}/${String(entry.sequence).padStart(6, "0")}.json`, encode(entry));
+  });
+
+  test("is for who may get the job, from a number on", async () => {
+    expect(await journal("bob", -1)).toMatchObject({ outcome: "Denied" });
+    const all = await journal("ann", -1);
+    expect(all).toMatchObject({ outcome: "Found", job, entries: [{ sequence: 0 }, { sequence: 1 }, {}] });
+    expect(await journal("ann", 1)).toMatchObject({ entries: [{ sequence: 2 }] });
+  });
+
+  test("is not read anew for who asks again", async () => {
+    const asked: string[] = [];
+    const { get } = store;
+    store.get = (key) => {
+      asked.push(key);
+      return get.call(store, key);
+    };
+    const first = await journal("ann", -1);
+    expect(await journal("ann", -1)).toEqual(first);
+    expect(asked).toHaveLength(3);
   });
 });
 

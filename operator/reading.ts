@@ -1,5 +1,6 @@
 /** What the operator hands out over HTTP of an object, once the API server confirmed that the caller may get it. */
 import { Journal } from "./agent/journal.ts";
+import type { JournalEntry } from "./api/journal.ts";
 import { predictionLogPrefix } from "./api/prediction-log.ts";
 import { openArtifact } from "./artifacts.ts";
 import type { Cluster } from "./cluster/cluster.ts";
@@ -17,6 +18,7 @@ import type {
 } from "./observability/http.ts";
 import { segmentFrames } from "./serving/segments.ts";
 import { type ArtifactStore, StoreError } from "./storage/artifact-store.ts";
+import type { ImmutableCache } from "./storage/immutable-cache.ts";
 import type { Pages } from "./storage/pages.ts";
 import type { Streams } from "./storage/streams.ts";
 
@@ -24,6 +26,8 @@ export type ReadingOptions = {
   readonly api: Pick<ApiServer, "request">;
   readonly cluster: Pick<Cluster, "get">;
   readonly store: ArtifactStore & Pages & Streams;
+  /** Journal entries that were read before: whoever follows a job asks for its journal every few seconds. */
+  readonly entries: ImmutableCache<JournalEntry>;
 };
 
 const KINDS = { trainingjobs: "TrainingJob", datasets: "Dataset" } as const;
@@ -42,12 +46,12 @@ export class Reading {
     name,
     after,
   }: Parameters<HttpSources["journal"]>[0]): Promise<JournalAnswer> {
-    const { cluster, store } = this.#options;
+    const { cluster, store, entries: known } = this.#options;
     const refusal = await this.#refusal(token, { resource: "trainingjobs", namespace, name });
     if (refusal) return refusal;
     const job = await cluster.get("TrainingJob", `${namespace}/${name}`);
     if (!job) return { outcome: "Missing", message: `there is no TrainingJob ${namespace}/${name}` };
-    const { entries } = await Journal.load(store, journalPrefix(job), { now: Date.now }, 0);
+    const { entries } = await Journal.load(store, journalPrefix(job), { now: Date.now }, 0, known);
     return { outcome: "Found", job, entries: entries.filter(({ sequence }) => sequence > after) };
   }
 

@@ -3,7 +3,7 @@ import { LogGrant, predictionLogPrefix, SEGMENT_OBJECT_BYTES } from "../api/pred
 import type { Grants } from "../storage/grants.ts";
 
 /** Long enough that servers go on sending while the operator is away for half a day, short enough for what is stolen. */
-export const LOG_GRANT_SECONDS = 24 * 3600;
+const LOG_GRANT_SECONDS = 24 * 3600;
 
 /**
  * The content of the file that `--log-ship` names. A secret: who holds it can write below the prefix, and overwrite what is there; it
@@ -25,28 +25,4 @@ export async function logGrant(
     prefix,
     expires: new Date(now + LOG_GRANT_SECONDS * 1000).toISOString(),
   });
-}
-
-/**
- * Seconds until a grant has to be made anew: when half of its time is over. At once, 0, where it is none, or is one of
- * another deployment.
- * @param written what the Secret holds, as text; undefined where there is none
- */
-export function logGrantSecondsLeft(
-  written: string | undefined,
-  deployment: { readonly namespace: string; readonly name: string },
-  now: number,
-): number {
-  const grant = parsed(written);
-  if (grant?.prefix !== predictionLogPrefix(deployment.namespace, deployment.name)) return 0;
-  const left = (Date.parse(grant.expires) - now) / 1000;
-  return Math.max(0, Math.min(left, LOG_GRANT_SECONDS) - LOG_GRANT_SECONDS / 2);
-}
-
-function parsed(written: string | undefined): LogGrant | undefined {
-  try {
-    return LogGrant.parse(JSON.parse(written ?? ""));
-  } catch {
-    return undefined;
-  }
 }
