@@ -194,7 +194,7 @@ describe("a journal", () => {
   const journal = (token: string, after: number) =>
     reading().journal({ token, namespace: "team", name: "churn", after });
   beforeEach(async () => {
-    for (const entry of journalOf(prepared(), { type: "Resumed" }, { type: "Resumed" }))
+    for (const entry of journalOf(prepared(), { type: "JobResumed" }, { type: "JobResumed" }))
       await store.put(`${journalPrefix(job)}/${String(entry.sequence).padStart(6, "0")}.json`, encode(entry));
   });
 
