@@ -1,4 +1,5 @@
 /** Which changes of resources are worth a reconcile, of themselves and of those that wait for them: pure. */
+import { ORIGIN } from "./api/origin.ts";
 import type { KindName, Resource, ResourceByKind } from "./cluster/cluster.ts";
 
 export type ResourceChange = {
@@ -17,7 +18,9 @@ export function needsReconcile({ current, previous }: ResourceChange): boolean {
   return (
     now.uid !== before.uid ||
     now.generation !== before.generation ||
-    now.deletionTimestamp !== before.deletionTimestamp
+    now.deletionTimestamp !== before.deletionTimestamp ||
+    // Somebody changed it, where the operator alone is to write it.
+    (before.annotations?.[ORIGIN] !== undefined && now.annotations?.[ORIGIN] !== before.annotations[ORIGIN])
   );
 }
 

@@ -27,8 +27,14 @@ export interface Cluster {
   /**
    * Puts a finalizer on, or takes it off: while there is one, a deleted resource stays, with a deletionTimestamp.
    * The resource as it is afterwards; undefined once it is gone. Throws ConflictError where it changed since it was read.
+   * @param annotations put on in the same write
    */
-  setFinalizer<R extends Resource>(resource: R, finalizer: string, present: boolean): Promise<R | undefined>;
+  setFinalizer<R extends Resource>(
+    resource: R,
+    finalizer: string,
+    present: boolean,
+    annotations?: Readonly<Record<string, string>>,
+  ): Promise<R | undefined>;
   /** Asks for its deletion, if it is still the one that was read. What is gone, or going, is left alone. */
   remove(resource: Resource): Promise<void>;
   /** The data of a Secret; undefined where there is none of that name. */

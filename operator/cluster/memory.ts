@@ -148,17 +148,28 @@ export class MemoryCluster implements Cluster {
     return Promise.resolve();
   }
 
-  setFinalizer<R extends Resource>(resource: R, finalizer: string, present: boolean): Promise<R | undefined> {
+  setFinalizer<R extends Resource>(
+    resource: R,
+    finalizer: string,
+    present: boolean,
+    added: Readonly<Record<string, string>> = {},
+  ): Promise<R | undefined> {
     const stored = this.#current(resource);
     if (!stored) return Promise.reject(changed(resource));
     const before = stored.metadata.finalizers ?? [];
-    if (before.includes(finalizer) === present) return Promise.resolve(structuredClone(stored) as R);
-    const finalizers = present ? [...before, finalizer] : before.filter((name) => name !== finalizer);
+    const annotations = { ...stored.metadata.annotations, ...added };
+    const isMarked = before.includes(finalizer) === present;
+    if (isMarked && isDeepStrictEqual(annotations, stored.metadata.annotations ?? {}))
+      return Promise.resolve(structuredClone(stored) as R);
+    const finalizers = present
+      ? [...new Set([...before, finalizer])]
+      : before.filter((name) => name !== finalizer);
     if (finalizers.length === 0 && stored.metadata.deletionTimestamp !== undefined) {
       this.erase(resource.kind, keyOf(resource));
       return Promise.resolve(undefined);
     }
-    this.#put({ ...stored, metadata: { ...stored.metadata, finalizers } } as Resource);
+    const noted = Object.keys(annotations).length === 0 ? {} : { annotations };
+    this.#put({ ...stored, metadata: { ...stored.metadata, ...noted, finalizers } } as Resource);
     return Promise.resolve(structuredClone(this.#objects.get(objectId(resource.kind, keyOf(resource)))) as R);
   }
 

@@ -1,6 +1,7 @@
 /** What the steps of a job work with, and where each thing of a job lies in the store. */
 import { createHash } from "node:crypto";
 import type { Journal } from "../agent/journal.ts";
+import { originOf, shortOrigin } from "../api/origin.ts";
 import { parseQuantity } from "../api/quantity.ts";
 import type { TrainingJob } from "../api/trainingjob.ts";
 import { StalledError, WaitingError } from "../engine/errors.ts";
@@ -22,13 +23,9 @@ export function ownerKey(job: { metadata: { namespace?: string | undefined; name
   return `${job.metadata.namespace ?? "default"}/${job.metadata.name}`;
 }
 
-function shortUid(job: TrainingJob): string {
-  return (job.metadata.uid ?? "").replaceAll("-", "").slice(0, 8);
-}
-
 /** Everything of one job lies below this. */
 export function jobPrefix(job: TrainingJob): string {
-  return `jobs/${ownerKey(job)}-${shortUid(job)}`;
+  return `jobs/${ownerKey(job)}-${shortOrigin(job)}`;
 }
 
 export const journalPrefix = (job: TrainingJob): string => `${jobPrefix(job)}/journal`;
@@ -44,7 +41,7 @@ export function executionKey(job: TrainingJob, label: string, file: string): str
 /** Deterministic, unique, and short enough for a pod: `<job>-<hash>-<label>`. */
 function executionName(job: TrainingJob, label: string): string {
   const hash = createHash("sha256")
-    .update(`${ownerKey(job)}-${job.metadata.uid}-${label}`)
+    .update(`${ownerKey(job)}-${originOf(job)}-${label}`)
     .digest("hex");
   return `${job.metadata.name.slice(0, 30).replace(/-+$/, "")}-${hash.slice(0, 8)}-${label.slice(0, 22)}`;
 }

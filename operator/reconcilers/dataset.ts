@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Clock } from "../agent/journal.ts";
 import type { Dataset, DatasetStatus } from "../api/dataset.ts";
+import { originOf, shortOrigin } from "../api/origin.ts";
 import { Profile } from "../api/profile.ts";
 import { type Cluster, ConflictError } from "../cluster/cluster.ts";
 import type { Result } from "../engine/controller.ts";
@@ -9,7 +10,8 @@ import { StalledError, WaitingError } from "../engine/errors.ts";
 import { encode, readJson, sha256 } from "../evaluation/context.ts";
 import type { Executor } from "../sandbox/executor.ts";
 import type { ArtifactStore } from "../storage/artifact-store.ts";
-import { cleanUp, FINALIZER, type Retention } from "./cleanup.ts";
+import { adopt } from "./adopt.ts";
+import { cleanUp, type Retention } from "./cleanup.ts";
 import { conditions, type Situation, summary } from "./conditions.ts";
 import type { BringSource } from "./dataset-source.ts";
 import { isStalled, platformReason } from "./platform.ts";
@@ -29,8 +31,7 @@ export type DatasetReconciler = {
 export function datasetKeys(
   dataset: Dataset,
 ): Record<"prefix" | "source" | "canonical" | "profile" | "preview" | "outcome" | "end", string> {
-  const uid = (dataset.metadata.uid ?? "").replaceAll("-", "").slice(0, 8);
-  const prefix = `datasets/${dataset.metadata.namespace ?? "default"}/${dataset.metadata.name}-${uid}`;
+  const prefix = `datasets/${dataset.metadata.namespace ?? "default"}/${dataset.metadata.name}-${shortOrigin(dataset)}`;
   return {
     prefix,
     source: `${prefix}/source.csv`,
@@ -54,7 +55,7 @@ export async function reconcileDataset(operator: DatasetReconciler, key: string)
       return {};
     }
     if (isOver(read)) return {};
-    const dataset = await operator.cluster.setFinalizer(read, FINALIZER, true);
+    const dataset = await adopt(operator, read, (one) => datasetKeys(one).prefix);
     return dataset ? await advance(operator, dataset, key) : {};
   } catch (error) {
     // Someone else was faster: read again.
@@ -124,7 +125,7 @@ async function takeIn(operator: DatasetReconciler, dataset: Dataset, key: string
   }
   const outcome = await operator.executor.ensure({
     kind: "Trusted",
-    name: `dataset-${dataset.metadata.name.slice(0, 30).replace(/-+$/, "")}-${sha256(`${key} ${dataset.metadata.uid}`).slice(0, 8)}-ingest`,
+    name: `dataset-${dataset.metadata.name.slice(0, 30).replace(/-+$/, "")}-${sha256(`${key} ${originOf(dataset)}`).slice(0, 8)}-ingest`,
     owner: `dataset:${key}`,
     limits: { seconds: 600, cpus: 1, memoryBytes: 2 * 1024 ** 3, diskBytes: 1024 ** 3, processes: 16 },
     outcomeKey: keys.outcome,

@@ -27,6 +27,8 @@ export type ApiCall = {
 export type KubernetesApiOptions = {
   /** Uids of new objects; random where absent. */
   readonly uid?: (object: Json) => string;
+  /** The object with what its schema gives it by default, when it is made; as it came where absent. */
+  readonly defaulted?: (object: Json) => Json;
   /** Called before a call is carried out, and waited for. */
   readonly before?: (call: ApiCall) => Promise<void> | void;
 };
@@ -199,7 +201,8 @@ export class KubernetesApi implements AsyncDisposable {
     return object;
   }
 
-  #create(collection: string, namespace: string, given: Json): Json {
+  #create(collection: string, namespace: string, asked: Json): Json {
+    const given = this.#options.defaulted?.(asked) ?? asked;
     const { name } = given.metadata;
     if (this.get(collection, namespace, name) !== undefined)
       throw new Refusal(409, "AlreadyExists", `${collection} "${name}" already exists`);

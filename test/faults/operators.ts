@@ -6,6 +6,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { Journal } from "../../operator/agent/journal.ts";
+import { ModelDeployment } from "../../operator/api/modeldeployment.ts";
 import { TrainingJob } from "../../operator/api/trainingjob.ts";
 import { ApiServer } from "../../operator/cluster/kubernetes/api-server.ts";
 import { KubernetesLease } from "../../operator/cluster/kubernetes/lease.ts";
@@ -130,9 +131,18 @@ export class World implements AsyncDisposable {
     this.#bucket = bucket;
   }
 
-  /** @param bucket of this world alone */
-  static async start(minio: Minio, bucket: string): Promise<World> {
-    const api = await KubernetesApi.start({ uid: ({ metadata }) => `0b5e2a1c-${metadata.name}` });
+  /**
+   * @param bucket of this world alone
+   * @param uid of each new object: the same in each world where absent, so that worlds can be compared
+   */
+  static async start(
+    minio: Minio,
+    bucket: string,
+    uid: (object: Json) => string = ({ metadata }) => `0b5e2a1c-${metadata.name}`,
+  ): Promise<World> {
+    const defaulted = (object: Json): Json =>
+      object.kind === "ModelDeployment" ? ModelDeployment.parse(object) : object;
+    const api = await KubernetesApi.start({ uid, defaulted });
     const steps = success() as readonly Json[];
     const gemini = await startGeminiServer({
       script: async ({ turn }) => {
@@ -156,7 +166,14 @@ export class World implements AsyncDisposable {
   }
 
   /** An operator that leads when it has the lease, and is gone when it loses it; or one that leads whoever else does. */
-  async operator({ elected = true }: { readonly elected?: boolean } = {}): Promise<Operator> {
+  async operator({
+    elected = true,
+    env: more = {},
+  }: {
+    readonly elected?: boolean;
+    /** Of its environment, besides what it needs. */
+    readonly env?: Readonly<Record<string, string>>;
+  } = {}): Promise<Operator> {
     const identity = `operator-${++this.#count}`;
     const cables = await Promise.all(
       [this.api.url, this.#minio.options.endpoint].map((url) => Cable.to(url)),
@@ -173,6 +190,7 @@ export class World implements AsyncDisposable {
       AUTOAI_RUNNER_IMAGE: "none",
       GEMINI_API_KEY: "any-key",
       AUTOAI_GEMINI_BASE_URL: this.gemini.url,
+      ...more,
     };
     const configuration = readConfiguration(env);
     const api = new ApiServer(this.api.config(apiUrl));
@@ -226,6 +244,11 @@ export class World implements AsyncDisposable {
       pods: [...this.#pods],
       replies: this.gemini.requests.length,
     };
+  }
+
+  /** Names of the pods that were made, in order. */
+  get pods(): readonly string[] {
+    return this.#pods;
   }
 
   /** Who leads, by the Lease. */

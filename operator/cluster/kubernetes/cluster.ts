@@ -118,11 +118,18 @@ export class KubernetesCluster implements Cluster {
     resource: R,
     finalizer: string,
     present: boolean,
+    annotations: Readonly<Record<string, string>> = {},
   ): Promise<R | undefined> {
     const before = resource.metadata.finalizers ?? [];
-    if (before.includes(finalizer) === present) return resource;
+    const isAnnotated = Object.entries(annotations).every(
+      ([name, value]) => resource.metadata.annotations?.[name] === value,
+    );
+    const isMarked = before.includes(finalizer) === present;
+    if (isMarked && isAnnotated) return resource;
     const finalizers = present ? [...before, finalizer] : before.filter((name) => name !== finalizer);
-    return this.#patch(resource, "", { metadata: { finalizers } });
+    return this.#patch(resource, "", {
+      metadata: { ...(isMarked ? {} : { finalizers }), ...(isAnnotated ? {} : { annotations }) },
+    });
   }
 
   async remove(resource: Resource): Promise<void> {

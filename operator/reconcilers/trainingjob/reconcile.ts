@@ -12,7 +12,8 @@ import { type JobContext, jobPrefix, journalPrefix, ownerKey, reportKey } from "
 import type { Executor } from "../../sandbox/executor.ts";
 import type { ArtifactStore } from "../../storage/artifact-store.ts";
 import type { ImmutableCache } from "../../storage/immutable-cache.ts";
-import { cleanUp, FINALIZER, type Retention } from "../cleanup.ts";
+import { adopt } from "../adopt.ts";
+import { cleanUp, type Retention } from "../cleanup.ts";
 import type { Situation } from "../conditions.ts";
 import { isStalled, platformReason } from "../platform.ts";
 import { isRecoverable, STALLED_SECONDS } from "../stalls.ts";
@@ -62,7 +63,7 @@ export async function reconcileTrainingJob(
       await cleanUp(operator, read, ownerKey(read), () => keptOf(operator, read));
       return {};
     }
-    const job = await operator.cluster.setFinalizer(read, FINALIZER, true);
+    const job = await adopt(operator, read, jobPrefix);
     return job ? await advance(operator, job, aside) : {};
   } catch (error) {
     // Someone else was faster: read again.

@@ -41,7 +41,7 @@ export function statusOf({
       job.metadata.generation,
       now,
     ),
-    startTime: job.status?.startTime ?? now,
+    startTime: job.status?.startTime ?? entries[0]?.at ?? now,
     ...(finished ? { completionTime: finished.at } : {}),
     progress: {
       step: stepsUsed(entries),
