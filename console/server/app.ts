@@ -6,6 +6,7 @@ import { fastifyTRPCPlugin } from "@trpc/server/adapters/fastify";
 import Fastify, { type FastifyInstance, type FastifyRequest, LogController } from "fastify";
 import { ConsoleError, refusalOf, STATUS } from "./errors.ts";
 import type { Gateway } from "./gateway.ts";
+import type { Provider } from "./oidc.ts";
 import { appRouter } from "./router/index.ts";
 import type { Context } from "./router/trpc.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
@@ -34,6 +35,8 @@ export type ConsoleOptions = {
   readonly secure: boolean;
   /** What is asked for: the one-time address of the terminal, or a token. */
   readonly how: "Address" | "Token";
+  /** Where people may sign in as well; its tokens go through `signIn`. */
+  readonly provider?: Provider | undefined;
   /** Folder of the built pages; absent: the API alone. */
   readonly pages?: string;
   readonly signInsPerMinute?: number;
@@ -46,6 +49,7 @@ export type Served = {
   readonly signIn: ConsoleOptions["signIn"];
   readonly signInsPerMinute: number;
   readonly how: ConsoleOptions["how"];
+  readonly provider: Provider | undefined;
   readonly cookie: { readonly name: string; readonly attributes: CookieSerializeOptions };
   /** Throws ConsoleError where nobody is signed in. */
   readonly signedIn: (request: FastifyRequest) => Promise<{ session: Session; gateway: Gateway }>;
@@ -96,6 +100,7 @@ export async function consoleApp(options: ConsoleOptions): Promise<FastifyInstan
     signIn: options.signIn,
     signInsPerMinute: options.signInsPerMinute ?? 10,
     how: options.how,
+    provider: options.provider,
     cookie: {
       name: options.cookieName,
       attributes: { path: "/", httpOnly: true, sameSite: "strict", secure: options.secure },

@@ -1,7 +1,33 @@
 /** Sessions: who is signed in, in a cookie that only this server can read, until it expires or is revoked. */
 import { randomUUID } from "node:crypto";
-import { EncryptJWT, jwtDecrypt } from "jose";
+import { EncryptJWT, type JWTPayload, jwtDecrypt } from "jose";
 import { z } from "zod";
+
+const SEAL = { alg: "dir", enc: "A256GCM" } as const;
+
+/** Claims that only who has the key can read, until a moment (seconds since 1970). */
+export function seal(key: Uint8Array, until: number, claims: JWTPayload): Promise<string> {
+  return new EncryptJWT(claims).setProtectedHeader(SEAL).setExpirationTime(until).encrypt(key);
+}
+
+/** What was sealed; undefined where it is nothing of the kind, of another key, or over. */
+export async function openSealed(
+  key: Uint8Array,
+  sealed: string | undefined,
+  now: number,
+): Promise<JWTPayload | undefined> {
+  if (sealed === undefined || sealed === "") return undefined;
+  try {
+    const { payload } = await jwtDecrypt(sealed, key, {
+      keyManagementAlgorithms: [SEAL.alg],
+      contentEncryptionAlgorithms: [SEAL.enc],
+      currentDate: new Date(now),
+    });
+    return payload;
+  } catch {
+    return undefined;
+  }
+}
 
 /** Browsers take 4096 bytes for a cookie, name and attributes included. */
 export const MAX_TOKEN_BYTES = 2600;
@@ -47,29 +73,16 @@ export class Sessions {
   }
 
   seal({ id, user, expires, token }: Session): Promise<string> {
-    return new EncryptJWT(token === undefined ? {} : { token })
-      .setProtectedHeader({ alg: "dir", enc: "A256GCM" })
-      .setJti(id)
-      .setSubject(user)
-      .setExpirationTime(expires)
-      .encrypt(this.#options.key);
+    const claims = { jti: id, sub: user, ...(token === undefined ? {} : { token }) };
+    return seal(this.#options.key, expires, claims);
   }
 
   /** The session, or undefined where the cookie is none, is over, or was signed out. */
   async open(cookie: string | undefined): Promise<Session | undefined> {
-    if (cookie === undefined || cookie === "") return undefined;
-    try {
-      const { payload } = await jwtDecrypt(cookie, this.#options.key, {
-        keyManagementAlgorithms: ["dir"],
-        contentEncryptionAlgorithms: ["A256GCM"],
-        currentDate: new Date(this.#options.now()),
-      });
-      const { jti, sub, exp, token } = Claims.parse(payload);
-      return this.#revoked.has(jti) ? undefined : { id: jti, user: sub, expires: exp, token };
-    } catch {
-      // Another key, another form, or over: in each case nobody is signed in.
-      return undefined;
-    }
+    const read = Claims.safeParse(await openSealed(this.#options.key, cookie, this.#options.now()));
+    if (!read.success || this.#revoked.has(read.data.jti)) return undefined;
+    const { jti, sub, exp, token } = read.data;
+    return { id: jti, user: sub, expires: exp, token };
   }
 
   revoke({ id, expires }: Session): void {

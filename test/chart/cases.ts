@@ -22,6 +22,17 @@ const console_ = (all: readonly Manifest[]) =>
 const consoleVariable = (all: readonly Manifest[], name: string) =>
   console_(all).env.find((one: Manifest) => one.name === name).value;
 const withConsole = { "console.enabled": true, "console.origins": ["https://autoai.example.org"] };
+/** What is set is seen in a variable of the console; its issuer and client are given, or set. */
+const oidc = (value: string, name: string, set: unknown): Case => ({
+  set: { [`console.oidc.${value}`]: set },
+  given: {
+    ...withConsole,
+    "console.oidc.issuer": "https://sso.example.org:8443/realms/a",
+    "console.oidc.clientId": "console",
+  },
+  seen: (all) => consoleVariable(all, `AUTOAI_CONSOLE_OIDC_${name}`),
+  as: set,
+});
 const minio = (all: readonly Manifest[]) => only(all, "StatefulSet");
 const minioPod = (all: readonly Manifest[]) => minio(all).spec.template.spec;
 const variable = (name: string) => (all: readonly Manifest[]) => {
@@ -73,6 +84,43 @@ export const CASES: readonly Case[] = [
     given: withConsole,
     seen: (all) => consoleVariable(all, "AUTOAI_CONSOLE_SESSION_SECONDS"),
     as: "3600",
+  },
+  {
+    ...oidc("issuer", "ISSUER", "https://sso.example.org:8444/realms/b"),
+    seen: (all) => [
+      consoleVariable(all, "AUTOAI_CONSOLE_OIDC_ISSUER"),
+      only(all, "NetworkPolicy", "autoai-console")
+        .spec.egress.filter((rule: Manifest) => !rule.to)
+        .at(-1).ports,
+    ],
+    as: ["https://sso.example.org:8444/realms/b", [{ protocol: "TCP", port: 8444 }]],
+  },
+  oidc("clientId", "CLIENT_ID", "another"),
+  oidc("scopes", "SCOPES", "openid groups"),
+  oidc("label", "LABEL", "the company's accounts"),
+  {
+    ...oidc("existingSecret", "CLIENT_SECRET", "sso"),
+    seen: (all) =>
+      console_(all).env.find((one: Manifest) => one.name === "AUTOAI_CONSOLE_OIDC_CLIENT_SECRET").valueFrom,
+    as: { secretKeyRef: { name: "sso", key: "clientSecret" } },
+  },
+  {
+    ...oidc("secretKey", "CLIENT_SECRET", "password"),
+    given: {
+      ...oidc("secretKey", "", "").given,
+      "console.oidc.existingSecret": "sso",
+    },
+    seen: (all) =>
+      console_(all).env.find((one: Manifest) => one.name === "AUTOAI_CONSOLE_OIDC_CLIENT_SECRET").valueFrom,
+    as: { secretKeyRef: { name: "sso", key: "password" } },
+  },
+  {
+    ...oidc("caConfigMap", "", "authority"),
+    seen: (all) => [
+      consoleVariable(all, "NODE_EXTRA_CA_CERTS"),
+      console_(all).volumeMounts.map((one: Manifest) => one.mountPath),
+    ],
+    as: ["/etc/autoai/oidc/ca.crt", ["/etc/autoai/cluster", "/etc/autoai/oidc"]],
   },
   {
     set: { "console.from": [{ podSelector: { matchLabels: { app: "gateway" } } }] },

@@ -67,6 +67,12 @@ describe("refused, with the value and what was expected", () => {
     [{ image: { operator: { digest: "abc" } } }, "at '/image/operator/digest': 'abc' does not match pattern"],
     [{ minio: { persistence: { size: "big" } } }, "at '/minio/persistence/size'"],
     [{ store: { network: { cidr: "everywhere" } } }, "at '/store/network/cidr'"],
+    [{ console: { oidc: { issuer: "http://sso.example.org" } } }, "at '/console/oidc/issuer'"],
+    [{ console: { oidc: { scopes: "email" } } }, "at '/console/oidc/scopes'"],
+    [
+      { console: { oidc: { issuer: "https://sso.example.org" } } },
+      "console.oidc: expected issuer and clientId, or neither; found one of them",
+    ],
     [{ store: { endpoint: "https://user:secret@s3" } }, "at '/store/endpoint'"],
     [
       { store: { endpoint: "https://s3.example.org" } },

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { S3Store } from "../../../operator/storage/minio.ts";
 import { type ConsoleOptions, consoleApp } from "../app.ts";
 import { ConsoleError } from "../errors.ts";
+import { Provider } from "../oidc.ts";
 import { MAX_TOKEN_BYTES, Sessions } from "../session.ts";
 import { ClusterGateway } from "./gateway.ts";
 import { endOf, nameOf, type UserApi, userApi, userOf } from "./user-api.ts";
@@ -22,6 +23,15 @@ export const ClusterConsoleSettings = z.object({
   AUTOAI_CONSOLE_SESSION_SECONDS: z.coerce.number().int().min(60).max(604_800).default(28_800),
   /** Base64 of 32 bytes; made anew at each start where absent, which ends all sessions. */
   AUTOAI_CONSOLE_KEY: z.base64().optional(),
+  /** An OpenID provider that the API server trusts; absent: by pasted tokens alone. */
+  AUTOAI_CONSOLE_OIDC_ISSUER: z.url({ protocol: /^https$/ }).optional(),
+  AUTOAI_CONSOLE_OIDC_CLIENT_ID: z.string().min(1).max(256).optional(),
+  AUTOAI_CONSOLE_OIDC_CLIENT_SECRET: z.string().min(1).optional(),
+  AUTOAI_CONSOLE_OIDC_SCOPES: z
+    .string()
+    .regex(/(^| )openid( |$)/, "has the scope openid among its words")
+    .default("openid email profile"),
+  AUTOAI_CONSOLE_OIDC_LABEL: z.string().min(1).max(64).default("single sign-on"),
   KUBERNETES_SERVICE_HOST: z.string().default(""),
   KUBERNETES_SERVICE_PORT: z.string().default("443"),
   /** In place of the pod's own cluster. */
@@ -70,9 +80,10 @@ export async function startClusterConsole(
   };
   const origins = settings.AUTOAI_CONSOLE_ORIGINS;
   const secure = origins.every((origin) => origin.startsWith("https:"));
+  const key = keyOf(settings.AUTOAI_CONSOLE_KEY);
   const app = await consoleApp({
     sessions: new Sessions({
-      key: keyOf(settings.AUTOAI_CONSOLE_KEY),
+      key,
       seconds: settings.AUTOAI_CONSOLE_SESSION_SECONDS,
       now: Date.now,
     }),
@@ -95,6 +106,7 @@ export async function startClusterConsole(
     cookieName: secure ? "__Host-autoai-console" : "autoai-console",
     secure,
     how: "Token",
+    provider: providerOf(settings, key),
     onFault: options.onFault,
     ...(options.pages === undefined ? {} : { pages: options.pages }),
   });
@@ -106,6 +118,23 @@ export async function startClusterConsole(
       await watches.close();
     },
   };
+}
+
+function providerOf(settings: ClusterConsoleSettings, key: Uint8Array): Provider | undefined {
+  const { AUTOAI_CONSOLE_OIDC_ISSUER: issuer, AUTOAI_CONSOLE_OIDC_CLIENT_ID: clientId } = settings;
+  if (issuer === undefined && clientId === undefined) return undefined;
+  if (issuer === undefined || clientId === undefined) {
+    throw new Error("AUTOAI_CONSOLE_OIDC_ISSUER and AUTOAI_CONSOLE_OIDC_CLIENT_ID: expected both or none");
+  }
+  return new Provider({
+    issuer,
+    clientId,
+    clientSecret: settings.AUTOAI_CONSOLE_OIDC_CLIENT_SECRET,
+    scopes: settings.AUTOAI_CONSOLE_OIDC_SCOPES,
+    label: settings.AUTOAI_CONSOLE_OIDC_LABEL,
+    key,
+    now: Date.now,
+  });
 }
 
 function keyOf(text: string | undefined): Uint8Array {

@@ -95,7 +95,7 @@ export function App() {
           <Suspense fallback={<Loading what="the page" />}>
             <Switch>
               <Route path="/" component={Dashboard} />
-              <Route path="/sign-in" component={Dashboard} />
+              <Route path="/sign-in/*?" component={Dashboard} />
               <Route path="/datasets" component={Datasets} />
               <Route path="/datasets/:namespace/:name">
                 {({ namespace, name }) => (
