@@ -4,6 +4,7 @@ import type { Candidate, EntryOf } from "../api/journal.ts";
 import { type Feature, ModelManifest, packagePrefix } from "../api/model-manifest.ts";
 import { type ColumnProfile, Profile } from "../api/profile.ts";
 import type { TrainingJob } from "../api/trainingjob.ts";
+import { environmentLockOf } from "../sandbox/environment-keys.ts";
 import { dataKey, encode, type JobContext, ownerKey, readJson, sha256 } from "./context.ts";
 import type { FinalScore } from "./publish.ts";
 import { MODEL_FILE, modelKey, ONNX_FILE, onnxKey, predictionsKey } from "./verify.ts";
@@ -32,7 +33,7 @@ export async function packageModel(
     [MODEL_FILE, modelKey(context, label)],
     ...((await store.exists(exported)) ? ([[ONNX_FILE, exported]] as const) : []),
     ...recipe.files.map(({ path, key }) => [`recipe/${path}`, key] as const),
-    ["lock.txt", `environments/${recipe.environment}/lock.txt`],
+    ["lock.txt", await environmentLockOf(store, job.metadata.namespace ?? "default", recipe.environment)],
     ["task.json", dataKey(job, "task.json")],
     ["reference.csv", dataKey(job, "probe.features.csv")],
     ["reference-predictions.csv", predictionsKey(context, label, "reference")],

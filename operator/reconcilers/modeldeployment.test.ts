@@ -5,6 +5,7 @@ import { modelManifest } from "../../test/builders/model-manifest.ts";
 import { checkedCluster } from "../../test/kstatus.ts";
 import { ModelDeployment } from "../api/modeldeployment.ts";
 import { TrainingJob } from "../api/trainingjob.ts";
+import { environmentTarKey, environmentTarOf } from "../sandbox/environment-keys.ts";
 import { RefusedChildError, type ServingPod } from "../serving/children.ts";
 import { MemoryChildren } from "../serving/memory-children.ts";
 import { MemoryStore } from "../storage/memory-store.ts";
@@ -45,7 +46,7 @@ async function world(artifacts: Retention = "Retain") {
     grantPut: () => Promise.reject(new Error("nothing is to be put")),
     grantPost: () => Promise.reject(new Error("nothing is to be posted")),
   });
-  await store.put(`environments/${ENVIRONMENT}.tar`, new Uint8Array());
+  await store.put(environmentTarKey("team", ENVIRONMENT), new Uint8Array());
   const serving = {
     ...{ cluster, children, store, artifacts },
     settings: {
@@ -57,7 +58,8 @@ async function world(artifacts: Retention = "Retain") {
       storePort: 9000,
     },
     environmentsClaim: (): Promise<string | undefined> => Promise.resolve(undefined),
-    environmentKey: (environment: string) => `environments/${environment}.tar`,
+    environmentKey: (namespace: string, environment: string) =>
+      environmentTarOf(store, namespace, environment),
     shipping: () => Promise.resolve("{}"),
     engineOf: () => Promise.resolve("Compiled" as const),
   };
@@ -214,7 +216,7 @@ describe("grants", () => {
     expect(Object.keys(files)).toEqual(["model.json", "trained_model.joblib"]);
     for (const [path, url] of Object.entries<string>(files))
       expect(url).toContain(`/models/team/churn/${digest}/${path}?`);
-    expect(environment).toContain(`/environments/${ENVIRONMENT}.tar?`);
+    expect(environment).toContain(`/${environmentTarKey("team", ENVIRONMENT)}?`);
     settle(digest, "churn");
     const template = JSON.stringify(children.applied("Deployment", NS, "churn"));
     const before = (await grants())?.[`${digest}.json`];

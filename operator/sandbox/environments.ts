@@ -9,6 +9,7 @@ import { access, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { FileStore } from "../storage/file-store.ts";
 import { bounded, type Ended, run } from "./child.ts";
+import { sharedLockKey } from "./environment-keys.ts";
 import { PlatformError } from "./executor.ts";
 import type { PythonFacts } from "./python.ts";
 import { environmentDigest, normaliseLock, requirementProblem } from "./requirements.ts";
@@ -82,7 +83,7 @@ export class Environments {
   async install(lock: string, work: Work): Promise<Installed> {
     const { python, store } = this.#options;
     const digest = environmentDigest(lock, python);
-    await store.create(`environments/${digest}/lock.txt`, new TextEncoder().encode(lock));
+    await store.create(sharedLockKey(digest), new TextEncoder().encode(lock));
     await this.#place(digest, lock, work);
     return { digest, packages: await this.#packages(digest) };
   }
@@ -91,7 +92,7 @@ export class Environments {
   async path(digest: string, work: Work): Promise<string> {
     const path = this.#path(digest);
     if (await isThere(path)) return path;
-    const key = `environments/${digest}/lock.txt`;
+    const key = sharedLockKey(digest);
     if (!/^[0-9a-f]{64}$/.test(digest) || !(await this.#options.store.exists(key))) {
       throw new PlatformError(
         "EnvironmentMissing",

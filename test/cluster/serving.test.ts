@@ -11,6 +11,7 @@ import { find, Journal } from "../../operator/agent/journal.ts";
 import { ModelDeployment, type ModelDeploymentStatus } from "../../operator/api/modeldeployment.ts";
 import { TrainingJob } from "../../operator/api/trainingjob.ts";
 import { journalPrefix } from "../../operator/evaluation/context.ts";
+import { environmentLockKey, environmentTarKey } from "../../operator/sandbox/environment-keys.ts";
 import type { S3Store } from "../../operator/storage/minio.ts";
 import { breaches } from "../chart/restricted.ts";
 import { kstatusFaults } from "../kstatus.ts";
@@ -131,7 +132,7 @@ function environmentOf(where: string): Promise<Environment> {
     const digest = find(entries, "DatasetPrepared")?.environment;
     return digest === undefined
       ? undefined
-      : { digest, lock: await store.get(`environments/${digest}/lock.txt`) };
+      : { digest, lock: await store.get(environmentLockKey(where, digest)) };
   });
 }
 
@@ -475,7 +476,7 @@ test(
   "where there is no claim for environments, servers fetch theirs from the store",
   async () => {
     const fetched = await environmentOf(bare);
-    expect(await store.exists(`environments/${fetched.digest}.tar`)).toBe(true);
+    expect(await store.exists(environmentTarKey(bare, fetched.digest))).toBe(true);
     const digest = await plant(cluster, store, bare, fetched, { name: "one", value: 1 });
     await deploy("one", { modelRef: { trainingJob: "one" } }, bare);
     await eventually("the server", 120, async () => {

@@ -22,8 +22,8 @@ export type Serving = {
   readonly settings: ManifestSettings;
   /** Claim for environments in the namespace, where there is one; environments are fetched from the store elsewhere. */
   readonly environmentsClaim: (namespace: string) => Promise<string | undefined>;
-  /** Key of an environment's tar in the store. */
-  readonly environmentKey: (environment: string) => string;
+  /** Key of an environment's tar in the store, as the namespace has it. */
+  readonly environmentKey: (namespace: string, environment: string) => Promise<string>;
   /** Content of the file by which a front ships its prediction log. */
   readonly shipping: (namespace: string, name: string, now: number) => Promise<string>;
   /** What computes predictions at this address of a pod; undefined where it does not say. */
@@ -46,7 +46,10 @@ export async function applyModel(
   const { children, settings, store } = serving;
   const { name, namespace = "default" } = deployment.metadata;
   const environmentsClaim = await serving.environmentsClaim(namespace);
-  if (environmentsClaim === undefined && !(await store.exists(serving.environmentKey(model.environment)))) {
+  if (
+    environmentsClaim === undefined &&
+    !(await store.exists(await serving.environmentKey(namespace, model.environment)))
+  ) {
     throw new StalledError(
       "EnvironmentMissing",
       `the store has no environment ${model.environment.slice(0, 12)}, which the model of TrainingJob ${model.trainingJob} needs: train it again, by recipeFrom`,
@@ -91,13 +94,18 @@ export async function withGrants(
     const { environment } = manifest.provenance;
     models.set(digest, { trainingJob, digest, files: Object.keys(manifest.files), environment });
   }
+  const granted = await Promise.all(
+    [...models.values()].map(async ({ environment, ...model }) => ({
+      ...model,
+      ...(claim === undefined
+        ? { environmentKey: await serving.environmentKey(namespace, environment) }
+        : {}),
+    })),
+  );
   const facts = {
     deployment,
     now,
-    models: [...models.values()].map(({ environment, ...model }) => ({
-      ...model,
-      ...(claim === undefined ? { environmentKey: serving.environmentKey(environment) } : {}),
-    })),
+    models: granted,
     ...(logs(deployment.spec) ? { shipping: () => serving.shipping(namespace, name, now) } : {}),
   };
   const left = grantSecondsLeft(await cluster.secret(namespace, grantsName(name)), facts);

@@ -4,6 +4,7 @@
  */
 import type { Grants, PostGrant } from "../../storage/grants.ts";
 import { ENVIRONMENT, ROOT } from "../bubblewrap.ts";
+import { environmentsPrefix, environmentTarKey } from "../environment-keys.ts";
 import type { Execution, InstallExecution, SandboxedExecution } from "../executor.ts";
 import {
   checkPath,
@@ -14,6 +15,7 @@ import {
   variables,
 } from "../sandboxed.ts";
 import { trustedVariables } from "../trusted.ts";
+import { ownerNamespace } from "./owner.ts";
 import { grantSeconds, type PodSettings } from "./settings.ts";
 
 /** Largest tar of an environment that is kept: what S3 takes in one request. */
@@ -59,15 +61,11 @@ export type Errand =
 export type ErrandContext = {
   readonly grants: Grants;
   readonly settings: PodSettings;
-  /** Install without a claim: digests of environments that the store has. */
+  /** Install without a claim: digests of environments that the store has of this namespace. */
   readonly known?: readonly string[];
   /** Install: store key of a lock that is to be installed as it is. */
   readonly lockKey?: string;
 };
-
-export function environmentTarKey(digest: string): string {
-  return `environments/${digest}.tar`;
-}
 
 /** Throws PlatformError InvalidPath where a path is not below the working directory. */
 export async function errandOf(execution: Execution, context: ErrandContext): Promise<Errand> {
@@ -114,6 +112,7 @@ async function sandboxed(
   seconds: number,
 ): Promise<Errand> {
   const { workspace, snapshotPrefix, environment } = execution;
+  const namespace = ownerNamespace(execution.owner);
   const outputs = Object.keys(execution.outputs);
   return {
     ...common,
@@ -139,7 +138,7 @@ async function sandboxed(
       ? {}
       : { snapshot: await grants.grantPost(snapshotPrefix, seconds, SNAPSHOT_BYTES) }),
     ...(settings.environmentsClaim === undefined
-      ? { environment: await grants.grantGet(environmentTarKey(environment), seconds) }
+      ? { environment: await grants.grantGet(environmentTarKey(namespace, environment), seconds) }
       : {}),
   };
 }
@@ -157,6 +156,10 @@ async function install(
     ...(lockKey === undefined ? {} : { lock: await grants.grantGet(lockKey, seconds) }),
     claim: settings.environmentsClaim !== undefined,
     known: known ?? [],
-    keep: await grants.grantPost("environments/", seconds, ENVIRONMENT_TAR_BYTES),
+    keep: await grants.grantPost(
+      environmentsPrefix(ownerNamespace(execution.owner)),
+      seconds,
+      ENVIRONMENT_TAR_BYTES,
+    ),
   };
 }

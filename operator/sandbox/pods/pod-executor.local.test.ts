@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LIMITS, python, uv } from "../../../test/attacks/bench.ts";
 import { LocalKubelet } from "../../../test/local-kubelet.ts";
 import { findMinio, type Minio, startMinio } from "../../../test/minio.ts";
+import { environmentTarKey } from "../environment-keys.ts";
 import type { Execution, Outcome, SandboxedExecution } from "../executor.ts";
 import { PodExecutor, type PodExecutorOptions } from "./pod-executor.ts";
 import { RUNNER_PATH } from "./settings.ts";
@@ -200,7 +201,7 @@ for path in ("/spool", "/exchange/x", "/sandbox/x", "/environment/x"):
     const made = join(kubelet.home, "claims/default", CLAIM, BARE);
     const digest = "a".repeat(64);
     const tar = execFileSync("tar", ["-c", "-C", made, "bin", "lib", "pyvenv.cfg"], { maxBuffer: 2 ** 28 });
-    await minio.store.put(`environments/${digest}.tar`, tar);
+    await minio.store.put(environmentTarKey("default", digest), tar);
     const unclaimed = executorWith({ environmentsClaim: async () => undefined });
     const program = "import sys; print(sys.prefix)";
     const outcome = await finish(script("fetched", program, { environment: digest }), unclaimed);

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { StoreError } from "../../storage/artifact-store.ts";
 import type { Grants } from "../../storage/grants.ts";
 import { MemoryStore } from "../../storage/memory-store.ts";
+import { environmentLockKey, environmentPackagesKey, sharedLockKey } from "../environment-keys.ts";
 import type { Execution, InstallExecution, Outcome, SandboxedExecution } from "../executor.ts";
 import { MemoryPods } from "./memory-pods.ts";
 import { PodExecutor, type PodExecutorOptions } from "./pod-executor.ts";
@@ -209,7 +210,7 @@ describe("ensure", () => {
     const install: Execution = { ...common, kind: "Install", packages: [] };
     await store.put(install.outcomeKey, encode({ ...OUTCOME, environment: "e".repeat(64) }));
     const packages = [{ name: "numpy", version: "2" }];
-    await store.put(`environments/${"e".repeat(64)}/packages.json`, encode(packages));
+    await store.put(environmentPackagesKey("team", "e".repeat(64)), encode(packages));
     expect(await executor.ensure(install)).toMatchObject({ packages });
   });
 });
@@ -373,8 +374,11 @@ describe("what the code did, and its supervisor did not live to tell", () => {
 });
 
 describe("an environment that is not on the claim", () => {
-  it("is made again from its lock, once, and then the execution runs", async () => {
-    await store.put(`environments/${EXECUTION.environment}/lock.txt`, encode("lock"));
+  it.each([
+    ["its own", environmentLockKey("team", EXECUTION.environment)],
+    ["one that an earlier operator kept for all namespaces", sharedLockKey(EXECUTION.environment)],
+  ])("is made again from its lock, %s, once, and then the execution runs", async (_whose, lock) => {
+    await store.put(lock, encode("lock"));
     await begun();
     pods.change("team", "job-1", { status: failed("EnvironmentMissing") });
     await until(() => woken.length === 1);

@@ -10,10 +10,16 @@ import { isIP } from "node:net";
 import { type ArtifactStore, NotFoundError } from "../../storage/artifact-store.ts";
 import type { Grants } from "../../storage/grants.ts";
 import { ImmutableCache } from "../../storage/immutable-cache.ts";
+import {
+  environmentLockOf,
+  environmentPackagesKey,
+  environmentsPrefix,
+  environmentTarKey,
+} from "../environment-keys.ts";
 import { type Execution, type Executor, type InstallExecution, Outcome, PlatformError } from "../executor.ts";
 import { requirementProblem } from "../requirements.ts";
 import { Attempts } from "./attempts.ts";
-import { environmentTarKey, errandOf } from "./errand.ts";
+import { errandOf } from "./errand.ts";
 import { podManifest } from "./manifest.ts";
 import { podName } from "./name.ts";
 import { ownerNamespace } from "./owner.ts";
@@ -269,7 +275,7 @@ export class PodExecutor implements Executor {
       ...this.#options.settings,
       ...(claim === undefined ? {} : { environmentsClaim: claim }),
     };
-    const known = execution.kind === "Install" && claim === undefined ? await this.#known() : [];
+    const known = execution.kind === "Install" && claim === undefined ? await this.#known(namespace) : [];
     const errand = await errandOf(execution, {
       grants: store,
       settings,
@@ -308,7 +314,7 @@ export class PodExecutor implements Executor {
   async #restore(running: Running, digest: string, attempt: number): Promise<void> {
     const { store } = this.#options;
     const { execution } = running;
-    const lockKey = `environments/${digest}/lock.txt`;
+    const lockKey = await environmentLockOf(store, ownerNamespace(execution.owner), digest);
     if (!/^[0-9a-f]{64}$/.test(digest) || !(await store.exists(lockKey))) {
       throw new PlatformError(
         "EnvironmentMissing",
@@ -338,11 +344,12 @@ export class PodExecutor implements Executor {
     }
   }
 
-  async #known(): Promise<string[]> {
-    const keys = await this.#options.store.list("environments/");
+  async #known(namespace: string): Promise<string[]> {
+    const prefix = environmentsPrefix(namespace);
+    const keys = await this.#options.store.list(prefix);
     return keys.flatMap((key) => {
-      const digest = key.slice("environments/".length, -".tar".length);
-      return key === environmentTarKey(digest) ? [digest] : [];
+      const digest = key.slice(prefix.length, -".tar".length);
+      return key === environmentTarKey(namespace, digest) ? [digest] : [];
     });
   }
 
@@ -361,9 +368,10 @@ export class PodExecutor implements Executor {
     if (execution.kind !== "Install" || outcome?.environment === undefined || outcome.packages)
       return outcome;
     // It was there already: the list of its packages is beside its lock.
+    const namespace = ownerNamespace(execution.owner);
     const packages = await read(
       store,
-      `environments/${outcome.environment}/packages.json`,
+      environmentPackagesKey(namespace, outcome.environment),
       Outcome.shape.packages,
     );
     return packages === undefined ? outcome : { ...outcome, packages };
