@@ -1,5 +1,6 @@
 """What the keeper of a served model's container does for its worker, and what the worker may not."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -107,12 +108,40 @@ class Front:
 
 
 Pair = tuple[Front, "subprocess.Popen[bytes]"]
+# What a package leaves to be run when Python starts, before any program of ours: says if a socket can be made.
+ACT = """
+import socket
+try:
+    socket.socket().close()
+    said = "SOCKET"
+except OSError:
+    said = "refused"
+with open({marker!r}, "a") as told:
+    told.write(said + chr(10))
+"""
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Pair]:
-    """A keeper with a loaded worker."""
-    package = tmp_path / "package"
+def environment(root: Path, marker: Path) -> Path:
+    """An environment whose packages act when Python starts, one of them by our own name. Gives its Python."""
+    site = root / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    program = ACT.format(marker=str(marker))
+    (site / "autoai_runner").mkdir(parents=True)
+    (site / "autoai_runner" / "__init__.py").write_text(program)
+    (site / "act.pth").write_text(f"import socket; exec({program!r})\n")
+    # The packages that a worker needs.
+    real = next(path for path in sys.path if path.endswith("site-packages"))
+    (site / "real.pth").write_text(f"{real}\n")
+    (root / "bin").mkdir()
+    base = Path(sys.executable).resolve()
+    (root / "bin" / "python").symlink_to(base)
+    (root / "pyvenv.cfg").write_text(f"home = {base.parent}\n")
+    return root / "bin" / "python"
+
+
+@contextlib.contextmanager
+def serving(folder: Path, python: Path) -> Iterator[Pair]:
+    """A keeper with a loaded worker, whose packages are those of this Python."""
+    package = folder / "package"
     (package / "recipe").mkdir(parents=True)
     (package / "recipe" / "behaviour.py").write_text(textwrap.dedent(MODEL))
     dump = (
@@ -120,12 +149,12 @@ def served(tmp_path: Path) -> Iterator[Pair]:
         " joblib.dump(behaviour.Model(), 'trained_model.joblib')"
     )
     subprocess.run([sys.executable, "-B", "-c", dump], cwd=package, check=True)
-    front = Front(tmp_path / "worker.sock")
+    front = Front(folder / "worker.sock")
     keeper = subprocess.Popen(
         [
             *(sys.executable, "-I", "-S", "-B", "-c", KEEPER, str(RUNNER)),
-            *("--socket", str(tmp_path / "worker.sock"), "--package", str(package)),
-            *("--python", sys.executable, "--memory", str(1 << 30), "--engine", "DataFrame"),
+            *("--socket", str(folder / "worker.sock"), "--package", str(package)),
+            *("--python", str(python), "--memory", str(1 << 30), "--engine", "DataFrame"),
         ]
     )
     try:
@@ -135,6 +164,20 @@ def served(tmp_path: Path) -> Iterator[Pair]:
         front.close()
         keeper.send_signal(signal.SIGTERM)
         assert keeper.wait(60) == 0
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Pair]:
+    """A keeper with a loaded worker."""
+    with serving(tmp_path, Path(sys.executable)) as pair:
+        yield pair
+
+
+def test_what_packages_have_python_run_at_its_start_is_confined(tmp_path: Path) -> None:
+    marker = tmp_path / "told"
+    with serving(tmp_path, environment(tmp_path / "environment", marker)) as (front, _):
+        assert front.ask("nothing")["kind"] == "predictions"
+    assert set(marker.read_text().split()) == {"refused"}
 
 
 def test_the_model_can_make_neither_process_nor_socket_but_threads(served: Pair) -> None:

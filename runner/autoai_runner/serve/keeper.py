@@ -138,7 +138,8 @@ class Keeper:
         )
         arguments = ["--connection", str(connection), "--ready", str(ready), "--package", options.package]
         arguments += ["--engine", options.engine, "--memory", str(options.memory)]
-        return [options.python, "-P", "-B", "-c", start, *arguments]
+        # Without site: what packages have Python run at its start is run once the worker is confined.
+        return [options.python, "-P", "-S", "-B", "-c", start, *arguments]
 
     def _variables(self) -> dict[str, str]:
         threads = str(self._options.threads)

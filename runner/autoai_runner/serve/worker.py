@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import site
 import socket
 import sys
 import time
@@ -46,6 +47,9 @@ def main() -> None:
     # Before numpy: it makes threads, and all of them are to be confined.
     if options.memory is not None:
         confine.confine_server(options.memory)
+    if sys.flags.no_site:
+        # Packages from here on: their .pth files are programs, and one of them may have this package's name.
+        site.main()
 
     from .wire import Connection
 
