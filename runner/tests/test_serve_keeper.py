@@ -108,7 +108,7 @@ class Front:
 
 
 Pair = tuple[Front, "subprocess.Popen[bytes]"]
-# What a package leaves to be run when Python starts, before any program of ours: says if a socket can be made.
+# What a package leaves to be run when Python starts, before any program of ours: can it make a socket?
 ACT = """
 import socket
 try:
