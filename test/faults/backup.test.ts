@@ -5,7 +5,7 @@ import { Journal } from "../../operator/agent/journal.ts";
 import { ORIGIN } from "../../operator/api/origin.ts";
 import { TrainingJob } from "../../operator/api/trainingjob.ts";
 import { journalPrefix } from "../../operator/evaluation/context.ts";
-import { environmentTarKey } from "../../operator/sandbox/pods/errand.ts";
+import { environmentsPrefix, environmentTarKey } from "../../operator/sandbox/environment-keys.ts";
 import { S3Store } from "../../operator/storage/minio.ts";
 import { mirror, saved } from "../builders/backup.ts";
 import type { Json } from "../fakes/kubernetes-api.ts";
@@ -100,10 +100,10 @@ describe.runIf(program !== undefined)("a backup brought into an empty cluster", 
     await before.operator({ elected: false, env: SERVING });
     apply("churn", { deploy: { replicas: 2 } });
     const ready = await reached(before, JOBS, "churn", isReady);
-    const [environment] = (await storeOf(here, bucket()).list("environments/")).map(
-      (key) => key.split("/")[1],
+    const [environment] = (await storeOf(here, bucket()).list(environmentsPrefix(NS))).map(
+      (key) => key.split("/")[2],
     );
-    await storeOf(here, bucket()).put(environmentTarKey(String(environment)), new Uint8Array(1));
+    await storeOf(here, bucket()).put(environmentTarKey(NS, String(environment)), new Uint8Array(1));
     const server = await reached(before, SERVERS, "churn", () => true);
     // Scaled by somebody since.
     const deployment = before.api.get(DEPLOYMENTS, NS, "churn");
