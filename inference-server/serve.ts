@@ -68,13 +68,23 @@ export type ModelServer = {
    * server whose Service is about to know of its end.
    */
   drain(patience?: { readonly leastMilliseconds: number; readonly mostMilliseconds: number }): Promise<void>;
-  /** Answers what is in flight, then ends server and worker. */
-  close(): Promise<void>;
+  /**
+   * Answers what is in flight for as long as that may take, then ends server and worker and sends the rest of the log. Whoever asked a
+   * model that is still at work then is told that it ends: one that hangs must not keep the log of all others from being sent.
+   */
+  close(patience?: {
+    readonly answeringMilliseconds: number;
+    readonly sendingMilliseconds: number;
+  }): Promise<void>;
 };
 
 const ONNX_FILE = "model.onnx";
-/** From the beginning of the end, until what is not sent of the log is left: within the time that a pod is given. */
-const END_MILLISECONDS = 25_000;
+/** Together with DRAINING within the time that a pod is given (operator/serving/pod.ts). */
+const CLOSING = {
+  answeringMilliseconds: 15_000,
+  /** With the disk of a pod goes what was not sent: long enough for a store that is started again. */
+  sendingMilliseconds: 75_000,
+};
 const DRAINING = {
   /** Until every node has heard that a pod is no endpoint of its Service any more. */
   leastMilliseconds: 5_000,
@@ -191,13 +201,18 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
         await sleep(100);
       }
     },
-    async close() {
+    async close({ answeringMilliseconds, sendingMilliseconds } = CLOSING) {
       const start = performance.now();
+      const answering = new AbortController();
+      const patience = sleep(answeringMilliseconds, undefined, answering).catch(() => undefined);
       // The listener first: what it has taken is answered while the worker is still there.
-      await fastify.close();
-      await runtime.close();
+      const closed = fastify.close();
+      await Promise.race([closed, patience]);
+      await runtime.close(Math.max(0, answeringMilliseconds - (performance.now() - start)));
+      await closed;
+      answering.abort();
       await log.close();
-      await shipper?.finish(Math.max(1000, END_MILLISECONDS - (performance.now() - start)));
+      await shipper?.finish(sendingMilliseconds);
     },
   };
 }

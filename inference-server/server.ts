@@ -25,8 +25,8 @@ import { WANTED, type Wanted } from "./runtime/runtime.ts";
 import type { WorkerLauncher } from "./runtime/worker-link.ts";
 import { DEFAULT_LIMITS, type ServeLimits, type ServeOptions, serveModel } from "./serve.ts";
 
-/** For all of the end: requests that still come, requests in flight, what is left of the log. */
-const END_MILLISECONDS = 45_000;
+/** For all of the end: requests that still come (15 s), requests in flight (15 s), what is left of the log (75 s). */
+const END_MILLISECONDS = 110_000;
 /** Where Kubernetes looks for why a container ended. */
 const TERMINATION_LOG = "/dev/termination-log";
 

@@ -16,6 +16,8 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type LogGrant, predictionLogPrefix, segmentOf } from "../../operator/api/prediction-log.ts";
 import { logGrant } from "../../operator/serving/log-grant.ts";
+import { modelPackage, ROW } from "../../test/builders/model-package.ts";
+import { modelServer, type TestServer } from "../../test/builders/model-server.ts";
 import { findMinio, freePort, type Minio, startMinio } from "../../test/minio.ts";
 import { type LogLimits, PredictionLog } from "./prediction-log.ts";
 import { type LogEntry, segmentName } from "./segments.ts";
@@ -69,6 +71,7 @@ const record = (log: PredictionLog, requestId: string) =>
     inputs: { rows: [{ a: "x".repeat(100) }] },
     predictions: ["yes"],
   }));
+const metricsOf = async ({ fastify }: TestServer) => ({ body: (await fastify.inject("/metrics")).body });
 const files = () => readdirSync(folder);
 async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
   for (let tries = 0; !(await isSo()); tries++) {
@@ -123,6 +126,24 @@ describe.runIf(program !== undefined)("to MinIO", () => {
     expect(seen).toMatchObject({ failed: [], dropped: [], said: [] });
     await log.close();
     await shipper.finish(1000);
+  });
+
+  test("a server that ends sends its log whatever a request hangs in, and tells that request", async () => {
+    using model = await modelPackage("faulty");
+    const log = {
+      ...{ folder, mode: "Background" as const },
+      ship: { grantFile, server: "churn-5d7-x2z", segmentSeconds: 3600 },
+    };
+    await using server = await modelServer(model.directory, { log });
+    const answered = await server.post("/predict", { rows: [ROW] });
+    const hanging = server.post("/predict", { rows: [{ ...ROW, plan: "sleep" }] });
+    await until("the model to be asked", async () => {
+      const { body } = await metricsOf(server);
+      return /^autoai_inference_in_flight_requests\{[^}]*\} 1$/m.test(body);
+    });
+    await server.close({ answeringMilliseconds: 200, sendingMilliseconds: 20_000 });
+    expect((await hanging).body).toMatchObject({ reason: "WorkerUnavailable" });
+    expect(await arrived()).toEqual([answered.body.requestId]);
   });
 
   test("at its end the open segment is closed and sent", async () => {

@@ -126,21 +126,25 @@ export class PythonWorker implements ModelRuntime {
     };
   }
 
-  close(): Promise<void> {
-    this.#closed ??= this.#close();
+  close(patienceMilliseconds = Number.POSITIVE_INFINITY): Promise<void> {
+    this.#closed ??= this.#close(patienceMilliseconds);
     return this.#closed;
   }
 
-  async #close(): Promise<void> {
+  async #close(patienceMilliseconds: number): Promise<void> {
     // What waits is answered: nothing new gets in.
     this.#closing = true;
     if (this.#ready && (this.#working || this.#queue.rows > 0)) {
+      const patience = Number.isFinite(patienceMilliseconds)
+        ? setTimeout(() => this.#idle?.(), patienceMilliseconds)
+        : undefined;
       await new Promise<void>((resolve) => {
         this.#idle = resolve;
       });
+      clearTimeout(patience);
     }
     this.#started?.reject(new Error("the server was stopped before its model was ready"));
-    this.#connection?.destroy();
+    this.#connection?.destroy("the server is being stopped");
     this.#process?.kill();
     await this.#process?.ended;
     await new Promise<void>((resolve) => (this.#server ? this.#server.close(() => resolve()) : resolve()));

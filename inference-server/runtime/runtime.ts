@@ -52,6 +52,6 @@ export interface ModelRuntime {
    */
   predict(rows: RowBatch): Promise<Prediction>;
   status(): RuntimeStatus;
-  /** Answers what is in flight, then ends. May be called twice. */
-  close(): Promise<void>;
+  /** Answers what is in flight, for as long as that may take (without end where it is not said), then ends. May be called twice. */
+  close(patienceMilliseconds?: number): Promise<void>;
 }

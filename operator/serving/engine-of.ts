@@ -13,6 +13,8 @@ export async function engineOf(ip: string): Promise<ModelDeploymentStatus["runti
     const host = ip.includes(":") ? `[${ip}]` : ip;
     const response = await fetch(`http://${host}:${HTTP_PORT}/v1/model`, {
       signal: AbortSignal.timeout(SECONDS * 1000),
+      // Kept open it would be one that the server waits for when it ends.
+      headers: { connection: "close" },
       // A pod with these labels may be anybody's: it is not followed elsewhere, and what it says is bounded.
       redirect: "error",
     });

@@ -31,8 +31,11 @@ const TEMPORARY_BYTES = 32 * MIB;
 /** Beside the model: what keeps its worker, and its files in memory. */
 const KEEPER_BYTES = 32 * MIB + 2 * TEMPORARY_BYTES;
 const FRONT_BYTES = 384 * MIB;
-/** The front takes 45 s at most to answer, close and ship its log; after this the containers are ended. */
-const TERMINATION_SECONDS = 60;
+/**
+ * The front answers for 30 s at most, and then takes what it needs to send the rest of its log: a moment, or more than a minute where
+ * the store does not take it. After this the containers are ended, and what was not sent is lost.
+ */
+const TERMINATION_SECONDS = 120;
 /** A model that is not ready after so long is started anew. */
 const STARTUP_SECONDS = 300;
 

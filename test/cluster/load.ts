@@ -24,15 +24,15 @@ fetch(url, request).then(async (reply) => console.log(JSON.stringify({ status: r
 
 const LOAD = `
 const { existsSync, rmSync, writeFileSync } = require("node:fs");
-const [url, body, connections, known, begun, stop] = process.argv.slice(1);
+const [url, body, connections, known, begun, stop, name] = process.argv.slice(1);
 const values = JSON.parse(known);
 const found = { requests: 0, failures: {}, wrong: 0, byDigest: {} };
 const count = (map, key) => { map[key] = (map[key] ?? 0) + 1; };
 async function one() {
   while (!existsSync(stop)) {
-    found.requests++;
+    const headers = { "content-type": "application/json", "x-request-id": name + "-" + ++found.requests };
     try {
-      const reply = await fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body, signal: AbortSignal.timeout(20000) });
+      const reply = await fetch(url, { method: "POST", headers, body, signal: AbortSignal.timeout(20000) });
       const answer = await reply.json();
       if (reply.status !== 200) { count(found.failures, reply.status + " " + answer.reason); continue; }
       count(found.byDigest, answer.model.digest);
@@ -53,6 +53,7 @@ export type Client = {
   ask(url: string, body?: unknown): Promise<Reply>;
   /**
    * Asks by so many connections, each at once again, until the returned function is called. Resolves once answers come.
+   * Its requests are called load-1-N, load-2-N and so on.
    * @param values what a model predicts, by its digest
    */
   load(
@@ -108,6 +109,7 @@ export async function clientIn(cluster: Cluster, namespace: string): Promise<Cli
         JSON.stringify(values),
         begun,
         stop,
+        `load-${loads}`,
       );
       // Without an end where it has failed: what it says then is thrown.
       await Promise.race([run("-e", BEGUN, begun), done]);
