@@ -23,7 +23,6 @@ import { recipesOf } from "./reconcilers/recipe-source.ts";
 import { deployModel } from "./reconcilers/trainingjob/deploy.ts";
 import { reconcileTrainingJob } from "./reconcilers/trainingjob/reconcile.ts";
 import { writeReport } from "./reconcilers/trainingjob/report.ts";
-import { environmentTarOf } from "./sandbox/environment-keys.ts";
 import { PodExecutor } from "./sandbox/pods/pod-executor.ts";
 import type { OwnerReference } from "./sandbox/pods/pods.ts";
 import { RUNNER_PATH } from "./sandbox/pods/settings.ts";
@@ -229,7 +228,6 @@ export class ClusterOperator {
           storePort: store.port,
         },
         environmentsClaim: (namespace) => this.#claimIn(namespace),
-        environmentKey: (namespace, digest) => environmentTarOf(this.#store, namespace, digest),
         shipping: async (namespace, name, now) =>
           JSON.stringify(await logGrant(this.#store, { namespace, name }, now)),
         engineOf,

@@ -66,6 +66,9 @@ export const Provenance = z.strictObject({
   origin: z.enum(["PriorBaseline", "BoostingBaseline", "Agent", "Recipe"]).describe("Who wrote the recipe."),
   recipe: Sha256.describe("Digest of the recipe: its files and its entry script."),
   environment: z.string().min(1).max(80).describe("Digest of the locked environment that the model needs."),
+  environmentArchive: Sha256.optional().describe(
+    "SHA-256 of the archive from which the environment is unpacked; absent where there was none, as on a claim.",
+  ),
   operatorVersion: z.string().max(64).describe("Version of AutoAI that published the model."),
   llm: z
     .strictObject({

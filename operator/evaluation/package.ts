@@ -4,7 +4,7 @@ import type { Candidate, EntryOf } from "../api/journal.ts";
 import { type Feature, ModelManifest, packagePrefix } from "../api/model-manifest.ts";
 import { type ColumnProfile, Profile } from "../api/profile.ts";
 import type { TrainingJob } from "../api/trainingjob.ts";
-import { environmentLockOf } from "../sandbox/environment-keys.ts";
+import { archiveIn, environmentLockOf } from "../sandbox/environment-keys.ts";
 import { dataKey, encode, type JobContext, ownerKey, readJson, sha256 } from "./context.ts";
 import type { FinalScore } from "./publish.ts";
 import { MODEL_FILE, modelKey, ONNX_FILE, onnxKey, predictionsKey } from "./verify.ts";
@@ -45,7 +45,8 @@ export async function packageModel(
     bodies.map(([path, body]) => [path, { sha256: sha256(body), size: body.byteLength }]),
   );
   const profile = await readJson(store, dataKey(job, "profile.json"), Profile);
-  const manifest = encode(ModelManifest.parse(manifestOf(context, publication, profile, files)));
+  const archive = await archiveIn(store, job.metadata.namespace ?? "default", recipe.environment);
+  const manifest = encode(ModelManifest.parse(manifestOf(context, publication, profile, files, archive)));
   const digest = sha256(manifest);
   const prefix = packagePrefix(ownerKey(job), digest);
   for (const [path, body] of bodies) await store.put(`${prefix}/${path}`, body);
@@ -71,6 +72,7 @@ function manifestOf(
   { prepared, winner, baseline }: Publication,
   profile: Profile,
   files: ModelManifest["files"],
+  environmentArchive: string | undefined,
 ): ModelManifest {
   const { job, journal } = context;
   const { spec, metadata } = job;
@@ -118,6 +120,7 @@ function manifestOf(
       origin: candidate.origin,
       recipe: recipeDigest(candidate),
       environment: candidate.recipe.environment,
+      ...(environmentArchive === undefined ? {} : { environmentArchive }),
       operatorVersion: context.version,
       ...(reply
         ? { llm: { provider: reply.model === "offline" ? "Offline" : "Gemini", model: reply.model } }

@@ -5,11 +5,13 @@ import { checkedCluster } from "../../test/kstatus.ts";
 import { Journal } from "../agent/journal.ts";
 import { Dataset } from "../api/dataset.ts";
 import type { JournalEntry } from "../api/journal.ts";
+import { ModelManifest } from "../api/model-manifest.ts";
 import { ModelDeployment } from "../api/modeldeployment.ts";
 import { TrainingJob } from "../api/trainingjob.ts";
 import { StalledError } from "../engine/errors.ts";
-import { jobPrefix, journalPrefix } from "../evaluation/context.ts";
+import { jobPrefix, journalPrefix, sha256 } from "../evaluation/context.ts";
 import { type LanguageModel, LlmRefusedError } from "../llm/language-model.ts";
+import { archiveKey } from "../sandbox/environment-keys.ts";
 import { PlatformError } from "../sandbox/executor.ts";
 import { MemoryStore } from "../storage/memory-store.ts";
 import { FINALIZER, type Retention } from "./cleanup.ts";
@@ -92,6 +94,18 @@ const ready = (
     | { status?: { conditions?: { type: string; status: string; reason: string }[] | undefined } | undefined }
     | undefined,
 ) => resource?.status?.conditions?.find(({ type }) => type === "Ready");
+
+test("a model says by which archive its environment is served, where there is one", async () => {
+  const { apply, until, store } = world();
+  apply();
+  const environment = sha256("");
+  const archives = ["b", "a"].map((digit) => archiveKey("team", environment, digit.repeat(64)));
+  for (const key of archives) await store.put(key, new Uint8Array());
+  await until("AgentFinished");
+  const [key = ""] = (await store.list("models/team/churn/")).filter((one) => one.endsWith("/model.json"));
+  const { provenance } = ModelManifest.parse(JSON.parse(new TextDecoder().decode(await store.get(key))));
+  expect(provenance).toMatchObject({ environment, environmentArchive: "a".repeat(64) });
+});
 
 describe("a deleted job", () => {
   test.each(["Retain", "Delete"] as const)(

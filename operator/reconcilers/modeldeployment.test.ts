@@ -5,7 +5,7 @@ import { modelManifest } from "../../test/builders/model-manifest.ts";
 import { checkedCluster } from "../../test/kstatus.ts";
 import { ModelDeployment } from "../api/modeldeployment.ts";
 import { TrainingJob } from "../api/trainingjob.ts";
-import { environmentTarKey, environmentTarOf } from "../sandbox/environment-keys.ts";
+import { archiveKey } from "../sandbox/environment-keys.ts";
 import { RefusedChildError, type ServingPod } from "../serving/children.ts";
 import { MemoryChildren } from "../serving/memory-children.ts";
 import { MemoryStore } from "../storage/memory-store.ts";
@@ -17,11 +17,12 @@ import { deployModel } from "./trainingjob/deploy.ts";
 const META = { apiVersion: "autoai.dev/v1alpha1" } as const;
 const NS = "team";
 const ENVIRONMENT = "e".repeat(64);
+const ARCHIVE = "a".repeat(64);
 const HOUR = 3_600_000;
 
 const sha256 = (body: string): string => createHash("sha256").update(body).digest("hex");
 
-const manifest = (name: string, verified: number): string =>
+const manifest = (name: string, verified: number, environmentArchive?: string): string =>
   JSON.stringify(
     modelManifest({
       name,
@@ -31,9 +32,16 @@ const manifest = (name: string, verified: number): string =>
       metric: "RocAuc",
       features: [{ name: "age", type: "Integer", nullable: false, example: 1 }],
       scores: { verified },
-      provenance: { job: { name }, environment: ENVIRONMENT },
+      provenance: { job: { name }, environment: ENVIRONMENT, environmentArchive },
     }),
   );
+
+type ReadyJob = {
+  readonly verified?: number;
+  readonly day?: number;
+  readonly recipeFrom?: string;
+  readonly environmentArchive?: string;
+};
 
 async function world(artifacts: Retention = "Retain") {
   const clock = { at: Date.UTC(2026, 0, 2), now: () => clock.at };
@@ -46,7 +54,7 @@ async function world(artifacts: Retention = "Retain") {
     grantPut: () => Promise.reject(new Error("nothing is to be put")),
     grantPost: () => Promise.reject(new Error("nothing is to be posted")),
   });
-  await store.put(environmentTarKey("team", ENVIRONMENT), new Uint8Array());
+  await store.put(archiveKey(NS, ENVIRONMENT, "f".repeat(64)), new Uint8Array());
   const serving = {
     ...{ cluster, children, store, artifacts },
     settings: {
@@ -58,8 +66,6 @@ async function world(artifacts: Retention = "Retain") {
       storePort: 9000,
     },
     environmentsClaim: (): Promise<string | undefined> => Promise.resolve(undefined),
-    environmentKey: (namespace: string, environment: string) =>
-      environmentTarOf(store, namespace, environment),
     shipping: () => Promise.resolve("{}"),
     engineOf: () => Promise.resolve("Compiled" as const),
   };
@@ -78,8 +84,11 @@ async function world(artifacts: Retention = "Retain") {
   const grants = () => cluster.secret(NS, "churn-model-grants");
 
   /** A job that is READY, with its package in the store. */
-  async function ready(name: string, { verified = 0.8, day = 1, recipeFrom = "" } = {}): Promise<string> {
-    const body = manifest(name, verified);
+  async function ready(
+    name: string,
+    { verified = 0.8, day = 1, recipeFrom = "", environmentArchive }: ReadyJob = {},
+  ): Promise<string> {
+    const body = manifest(name, verified, environmentArchive);
     const digest = sha256(body);
     await store.put(`models/${NS}/${name}/${digest}/model.json`, Buffer.from(body));
     const spec = { dataset: { uri: "s3://bucket/rows.csv" }, target: "churn" };
@@ -216,7 +225,7 @@ describe("grants", () => {
     expect(Object.keys(files)).toEqual(["model.json", "trained_model.joblib"]);
     for (const [path, url] of Object.entries<string>(files))
       expect(url).toContain(`/models/team/churn/${digest}/${path}?`);
-    expect(environment).toContain(`/${environmentTarKey("team", ENVIRONMENT)}?`);
+    expect(environment).toContain(`/${archiveKey(NS, ENVIRONMENT, "f".repeat(64))}?`);
     settle(digest, "churn");
     const template = JSON.stringify(children.applied("Deployment", NS, "churn"));
     const before = (await grants())?.[`${digest}.json`];
@@ -342,6 +351,19 @@ describe("a roll that does not succeed", () => {
     await store.deletePrefix("environments/");
     await reconcile();
     expect(await condition()).toMatchObject({ status: "False", reason: "EnvironmentMissing" });
+  });
+
+  test("for want of the very archive that the model was published with says so, whatever else there is of its lock", async () => {
+    const { apply, reconcile, ready, store, condition, grants } = await world();
+    apply();
+    const digest = await ready("churn", { environmentArchive: ARCHIVE });
+    await reconcile();
+    expect(await condition()).toMatchObject({ status: "False", reason: "EnvironmentMissing" });
+    await store.put(archiveKey(NS, ENVIRONMENT, ARCHIVE), new Uint8Array());
+    await reconcile();
+    expect(JSON.parse((await grants())?.[`${digest}.json`] ?? "").environment).toContain(
+      `/${archiveKey(NS, ENVIRONMENT, ARCHIVE)}?`,
+    );
   });
 
   test("by the will of the API server is not tried for ever at once", async () => {

@@ -47,6 +47,8 @@ export type ServedModel = {
   /** Size of the package in bytes. */
   readonly bytes: number;
   readonly environment: string;
+  /** SHA-256 of the environment's archive, where the model was published with one. */
+  readonly environmentArchive?: string | undefined;
   /** RuntimeClass that the job asked for its generated code. */
   readonly runtimeClassName?: string | undefined;
 };

@@ -7,6 +7,7 @@ where none stands: who finds it finds all of it. What is the platform's fault be
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -60,7 +61,7 @@ def _sandboxed(errand: dict[str, Any], places: Places, store: Store) -> dict[str
     files = [places.spool / f"input-{number}" for number in range(len(inputs))]
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         sizes = pool.map(lambda pair: fetch(store, pair[0]["url"], pair[1]), zip(inputs, files, strict=True))
-        unpacking = pool.submit(unpack_environment, store, errand.get("environment"), places.environment)
+        unpacking = pool.submit(unpack_errand_environment, store, errand, places.environment)
         request = dict(errand["request"])
         request["inputFiles"] = [[item["path"], size] for item, size in zip(inputs, sizes, strict=True)]
         if errand.get("workspace") is not None:
@@ -120,20 +121,34 @@ def is_plain_file(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
-def unpack_environment(store: Store, url: str | None, directory: Path) -> None:
-    """Unpacks the tar of an environment; by tar itself, which takes half as long as Python's module."""
-    if url is None:
-        return
+def unpack_errand_environment(store: Store, errand: dict[str, Any], directory: Path) -> None:
+    """The environment of an errand; nothing where it is mounted."""
+    archive = errand.get("environment")
+    if archive is not None:
+        unpack_environment(store, str(archive["url"]), directory, str(archive["sha256"]))
 
-    def take(content: Iterator[bytes]) -> None:
+
+def unpack_environment(store: Store, url: str, directory: Path, sha256: str | None) -> None:
+    """Unpacks the tar of an environment; by tar itself, which takes half as long as Python's module.
+
+    Throws Failure, and leaves nothing, where its bytes have not this digest; None: of a model that was
+    published before archives had one. Nothing of it is run before this returns.
+    """
+
+    def clear() -> None:
         for left in directory.iterdir():
             shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+
+    def take(content: Iterator[bytes]) -> None:
+        clear()
+        digest = hashlib.sha256()
         arguments = ["tar", "-x", "--no-same-owner", "--no-overwrite-dir", "-f", "-", "-C", str(directory)]
         tar = subprocess.Popen(arguments, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
         assert tar.stdin is not None and tar.stderr is not None
         try:
             with contextlib.suppress(BrokenPipeError):
                 for piece in content:
+                    digest.update(piece)
                     tar.stdin.write(piece)
                 tar.stdin.close()
         except BaseException:
@@ -142,7 +157,16 @@ def unpack_environment(store: Store, url: str | None, directory: Path) -> None:
         finally:
             said = tar.stderr.read(2000).decode("utf-8", "replace").strip()
             code = tar.wait()
+        # Where tar gave up, it has not seen all bytes, and that is for it to say.
+        if code == 0 and sha256 is not None and digest.hexdigest() != sha256:
+            clear()
+            raise Failure(
+                "DigestMismatch",
+                "the archive of the environment was changed after it was made: expected digest"
+                f" {sha256}, found {digest.hexdigest()}. Nothing of it was run",
+            )
         if code != 0:
+            clear()
             raise Failure("EnvironmentUnusable", f"the environment could not be unpacked: {said}")
 
     try:

@@ -2,8 +2,9 @@
 
 Standard library only, and nothing of what it brings is run or unpickled here. model.json is checked against
 the digest that the pod was made for, every other file against model.json, the name of the environment against
-the lock in the package. What does not pass is removed, and nothing else of the pod starts: the reason is the
-termination message, {reason, message} in JSON.
+the lock in the package, the bytes of its archive against model.json, where that names one. What does not pass
+is removed, and nothing else of the pod starts: the reason is the termination message, {reason, message} in
+JSON.
 
 AUTOAI_GRANTS names a file with a granted URL for each thing: {"files": {PATH: URL}, "environment": URL},
 without `environment` where /environment is a volume that has it.
@@ -44,7 +45,10 @@ def bring(
         download(store, files, path, package, packaged["size"], packaged["size"], packaged["sha256"])
     name = str(manifest["provenance"]["environment"])
     check_environment(package / "lock.txt", name)
-    unpack_environment(store, grants.get("environment"), environment)
+    archive = grants.get("environment")
+    if archive is not None:
+        pinned = manifest["provenance"].get("environmentArchive")
+        unpack_environment(store, archive, environment, None if pinned is None else str(pinned))
     if not is_whole(environment):
         raise Failure(
             "EnvironmentMissing",

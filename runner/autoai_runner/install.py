@@ -39,8 +39,9 @@ _NETWORK = re.compile(
 def install(errand: dict[str, Any], environments: Path, spool: Path, store: Store) -> dict[str, Any]:
     """Makes the environment where it is not made yet, and gives the outcome.
 
-    `claim`: it is placed below `environments`, by rename. Otherwise it goes to the store as a tar, unless its
-    digest is among `known`. Its lock and the list of its packages go to the store in any case.
+    `claim`: it is placed below `environments`, by rename. Otherwise it goes to the store as a tar, named by
+    its bytes (operator/sandbox/environment-keys.ts), unless its digest is among `known`. Its lock and the
+    list of its packages go to the store in any case.
     """
     start = time.monotonic()
     tools = Tools(start + errand["seconds"], spool)
@@ -69,8 +70,11 @@ def install(errand: dict[str, Any], environments: Path, spool: Path, store: Stor
             tar = spool / "environment.tar"
             # By name, and not as ".": who unpacks it may not own the directory into which it goes.
             names = sorted(entry.name for entry in made.iterdir())
-            tools.run(["tar", "-c", "-f", str(tar), "-C", str(made), "--", *names], "packed")
-            store.post(errand["keep"], f"{digest}.tar", tar)
+            tools.run(["tar", "-c", *_ALIKE, "-f", str(tar), "-C", str(made), "--", *names], "packed")
+            # By its own bytes too: whoever unpacks it compares them with its name.
+            with tar.open("rb") as packed:
+                sha256 = hashlib.file_digest(packed, "sha256").hexdigest()
+            store.post(errand["keep"], f"{digest}/{sha256}.tar", tar)
         _keep(errand, store, spool, f"{digest}/lock.txt", lock)
         if "packages" in outcome:
             _keep(errand, store, spool, f"{digest}/packages.json", json.dumps(outcome["packages"]))
@@ -189,6 +193,8 @@ class Tools:
             raise Failure("InstallFailed", f"could not start {command[0]}: {error.strerror}") from None
 
 
+# Nothing in the archive of when and by whom it was made.
+_ALIKE = ("--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner")
 _QUIETLY = ("--color", "never", "--no-progress")
 
 

@@ -145,6 +145,26 @@ def test_an_environment_that_is_not_there_is_named(world: World) -> None:
     assert world.refused().reason == "EnvironmentMissing"
 
 
+def test_an_archive_of_other_bytes_than_the_model_was_published_with_is_refused_and_not_left(
+    world: World,
+) -> None:
+    archive = world.store / "environment.tar"
+    world.seal(environmentArchive=hashlib.sha256(archive.read_bytes()).hexdigest())
+    world.bring()
+    (world.environment / "bin" / "python").unlink()
+    poisoned = world.store.parent / "made" / "bin" / "python"
+    poisoned.write_text("poison")
+    with tarfile.open(archive, "w") as tar:
+        tar.add(poisoned.parent, "bin")
+    failure = world.refused()
+    assert failure.reason == "DigestMismatch"
+    assert "the archive of the environment was changed" in failure.message
+    assert not list(world.environment.iterdir())
+    # One that was published before archives had a digest says nothing of them.
+    world.seal()
+    world.bring()
+
+
 def test_a_volume_with_the_environment_is_used_as_it_is(world: World) -> None:
     with pytest.raises(Failure, match="EnvironmentMissing"):
         world.bring(environment=False)

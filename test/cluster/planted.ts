@@ -25,8 +25,12 @@ export type Planted = {
   readonly verified?: number;
 };
 
-/** A real environment: of a job that was trained. */
-export type Environment = { readonly digest: string; readonly lock: Uint8Array };
+/** A real environment: of a job that was trained; and by which archive of it a model is served, where that is to be said. */
+export type Environment = {
+  readonly digest: string;
+  readonly lock: Uint8Array;
+  readonly archive?: string;
+};
 
 const PROGRAMS = join(ROOT, "test", "fakes", "programs");
 const sha256 = (body: Uint8Array | string): string => createHash("sha256").update(body).digest("hex");
@@ -104,7 +108,11 @@ async function packed(
       { name: "ask", type: "Category", nullable: false, categories: ["nothing"], example: "nothing" },
     ],
     scores: { verified, baselineFinal: 0.5 },
-    provenance: { job: { name: metadata.name }, environment: environment.digest },
+    provenance: {
+      job: { name: metadata.name },
+      environment: environment.digest,
+      environmentArchive: environment.archive,
+    },
     files: Object.fromEntries(
       Object.entries(files).map(([path, body]) => [path, { sha256: sha256(body), size: body.length }]),
     ),

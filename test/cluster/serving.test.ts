@@ -11,7 +11,7 @@ import { find, Journal } from "../../operator/agent/journal.ts";
 import { ModelDeployment, type ModelDeploymentStatus } from "../../operator/api/modeldeployment.ts";
 import { TrainingJob } from "../../operator/api/trainingjob.ts";
 import { journalPrefix } from "../../operator/evaluation/context.ts";
-import { environmentLockKey, environmentTarKey } from "../../operator/sandbox/environment-keys.ts";
+import { archiveIn, archiveKey, environmentLockKey } from "../../operator/sandbox/environment-keys.ts";
 import type { S3Store } from "../../operator/storage/minio.ts";
 import { breaches } from "../chart/restricted.ts";
 import { kstatusFaults } from "../kstatus.ts";
@@ -42,6 +42,8 @@ const digests: Record<string, string> = {};
 let bare = "";
 /** Id of the last request before there were no servers. */
 let asked = "";
+/** How many requests each model answered while one was rolled out in place of the other, by its digest. */
+let rolled: Readonly<Record<string, number>> = {};
 
 // biome-ignore lint/suspicious/noExplicitAny: objects as they stand
 type Json = any;
@@ -191,6 +193,7 @@ describe("two servers under load", () => {
       const load = await stop();
       expect(load).toMatchObject({ failures: {}, wrong: 0 });
       expect(Object.keys(load.byDigest).sort()).toEqual([digests.one, digests.two].sort());
+      rolled = load.byDigest;
       console.info(`roll: ${load.requests} requests, none failed`);
     },
     3 * MINUTES,
@@ -301,8 +304,11 @@ test(
         namespace,
         `--replicas=${replicas}`,
       );
-    const last = await client.ask(url("steady"), NOTHING);
-    asked = String(last.body.requestId);
+    asked = await eventually("the answer of a server that is about to go", 30, async () => {
+      const { body } = await client.ask(url("steady"), NOTHING);
+      // Not of one that went before, and still drains.
+      return (body.model as Json)?.digest === digests.better ? String(body.requestId) : undefined;
+    });
     await scale(0);
     const none = await until(
       "steady",
@@ -310,7 +316,7 @@ test(
       (status) => condition(status)?.reason === "ScaledToZero",
     );
     expect(none.replicas).toBe(0);
-    await eventually("the end of the last pod", 60, async () => (await podsOf("steady")).length === 0);
+    await eventually("the end of the last pod", 90, async () => (await podsOf("steady")).length === 0);
     await scale(1);
     await until("steady", "a server", serves(digests.better), 90);
     await answers("steady", 4);
@@ -341,6 +347,11 @@ test(
       inputs: NOTHING,
       predictions: [4],
     });
+    // Its servers were ended under load, by the roll: of what they had answered nothing is missing.
+    const logged = entries.filter(
+      ({ requestId, model }) => model === digests.one && requestId.startsWith("load-1-"),
+    );
+    expect(logged).toHaveLength(rolled[digests.one as string] as number);
     // Of every model that it served, and so of servers that were replaced.
     const models = new Set(entries.map(({ model }) => model));
     expect(models).toEqual(new Set([digests.one, digests.two, digests.better]));
@@ -473,18 +484,38 @@ test("every status that anyone saw of a deployment was valid by kstatus", () => 
 });
 
 test(
-  "where there is no claim for environments, servers fetch theirs from the store",
+  "where there is no claim for environments, servers fetch theirs from the store, by its bytes",
   async () => {
     const fetched = await environmentOf(bare);
-    expect(await store.exists(environmentTarKey(bare, fetched.digest))).toBe(true);
-    const digest = await plant(cluster, store, bare, fetched, { name: "one", value: 1 });
+    const archive = (await archiveIn(store, bare, fetched.digest)) as string;
+    const planted = { ...fetched, archive };
+    const digest = await plant(cluster, store, bare, planted, { name: "one", value: 1 });
     await deploy("one", { modelRef: { trainingJob: "one" } }, bare);
-    await eventually("the server", 120, async () => {
-      const found = await cluster.get("modeldeployments.autoai.dev", bare, "one");
-      return serves(digest)(ModelDeployment.parse(found).status ?? {});
-    });
+    const statusOf = async () =>
+      ModelDeployment.parse(await cluster.get("modeldeployments.autoai.dev", bare, "one")).status ?? {};
+    await eventually("the server", 120, async () => serves(digest)(await statusOf()));
     const answer = await client.ask(`http://one.${bare}.svc/predict`, NOTHING);
     expect(answer).toMatchObject({ status: 200, body: { predictions: [1] } });
+    // Who can write to the store puts something else in the place of the archive.
+    const key = archiveKey(bare, fetched.digest, archive);
+    const made = await store.get(key);
+    try {
+      await store.put(key, await pickled("Poison()"));
+      const next = await plant(cluster, store, bare, planted, { name: "two", value: 2 });
+      await deploy("one", { modelRef: { trainingJob: "two" } }, bare);
+      await eventually(
+        "the refusal",
+        120,
+        async () => condition(await statusOf(), "Stalled")?.status === "True",
+      );
+      expect(await statusOf()).toMatchObject({
+        modelDigest: digest,
+        lastFailure: expect.stringMatching(/^DigestMismatch: the archive of the environment was changed/),
+      });
+      expect(next).not.toBe(digest);
+    } finally {
+      await store.put(key, made);
+    }
   },
   5 * MINUTES,
 );

@@ -5,7 +5,7 @@ import { Journal } from "../../operator/agent/journal.ts";
 import { ORIGIN } from "../../operator/api/origin.ts";
 import { TrainingJob } from "../../operator/api/trainingjob.ts";
 import { journalPrefix } from "../../operator/evaluation/context.ts";
-import { environmentsPrefix, environmentTarKey } from "../../operator/sandbox/environment-keys.ts";
+import { archiveKey, environmentsPrefix } from "../../operator/sandbox/environment-keys.ts";
 import { S3Store } from "../../operator/storage/minio.ts";
 import { mirror, saved } from "../builders/backup.ts";
 import type { Json } from "../fakes/kubernetes-api.ts";
@@ -103,7 +103,7 @@ describe.runIf(program !== undefined)("a backup brought into an empty cluster", 
     const [environment] = (await storeOf(here, bucket()).list(environmentsPrefix(NS))).map(
       (key) => key.split("/")[2],
     );
-    await storeOf(here, bucket()).put(environmentTarKey(NS, String(environment)), new Uint8Array(1));
+    await storeOf(here, bucket()).put(archiveKey(NS, String(environment), "f".repeat(64)), new Uint8Array(1));
     const server = await reached(before, SERVERS, "churn", () => true);
     // Scaled by somebody since.
     const deployment = before.api.get(DEPLOYMENTS, NS, "churn");

@@ -5,6 +5,7 @@ import { type ModelManifest, Sha256 } from "../../api/model-manifest.ts";
 import type { ModelDeployment, ModelDeploymentStatus } from "../../api/modeldeployment.ts";
 import type { Cluster } from "../../cluster/cluster.ts";
 import { StalledError } from "../../engine/errors.ts";
+import { servedArchiveKey } from "../../sandbox/environment-keys.ts";
 import type { Children, LiveDeployment } from "../../serving/children.ts";
 import { type Fetchable, grantSecondsLeft, grantsSecret } from "../../serving/grants.ts";
 import { handover, type ManifestSettings, manifestsOf } from "../../serving/manifests.ts";
@@ -22,8 +23,6 @@ export type Serving = {
   readonly settings: ManifestSettings;
   /** Claim for environments in the namespace, where there is one; environments are fetched from the store elsewhere. */
   readonly environmentsClaim: (namespace: string) => Promise<string | undefined>;
-  /** Key of an environment's tar in the store, as the namespace has it. */
-  readonly environmentKey: (namespace: string, environment: string) => Promise<string>;
   /** Content of the file by which a front ships its prediction log. */
   readonly shipping: (namespace: string, name: string, now: number) => Promise<string>;
   /** What computes predictions at this address of a pod; undefined where it does not say. */
@@ -46,10 +45,7 @@ export async function applyModel(
   const { children, settings, store } = serving;
   const { name, namespace = "default" } = deployment.metadata;
   const environmentsClaim = await serving.environmentsClaim(namespace);
-  if (
-    environmentsClaim === undefined &&
-    !(await store.exists(await serving.environmentKey(namespace, model.environment)))
-  ) {
+  if (environmentsClaim === undefined && (await environmentKeyOf(store, namespace, model)) === undefined) {
     throw new StalledError(
       "EnvironmentMissing",
       `the store has no environment ${model.environment.slice(0, 12)}, which the model of TrainingJob ${model.trainingJob} needs: train it again, by recipeFrom`,
@@ -80,7 +76,7 @@ export async function applyModel(
 export async function withGrants(
   serving: Serving,
   deployment: ModelDeployment,
-  wanted: readonly (Pick<Fetchable, "trainingJob" | "digest" | "files"> & { environment: string })[],
+  wanted: readonly (Pick<Fetchable, "trainingJob" | "digest" | "files"> & InEnvironment)[],
   now: number,
 ): Promise<number> {
   const { cluster, children, store } = serving;
@@ -91,29 +87,40 @@ export async function withGrants(
     if (models.has(digest)) continue;
     const manifest = await manifestOf(store, namespace, trainingJob, digest);
     if (!manifest) continue;
-    const { environment } = manifest.provenance;
-    models.set(digest, { trainingJob, digest, files: Object.keys(manifest.files), environment });
+    const { environment, environmentArchive } = manifest.provenance;
+    const files = Object.keys(manifest.files);
+    models.set(digest, { trainingJob, digest, files, environment, environmentArchive });
   }
-  const granted = await Promise.all(
-    [...models.values()].map(async ({ environment, ...model }) => ({
-      ...model,
-      ...(claim === undefined
-        ? { environmentKey: await serving.environmentKey(namespace, environment) }
-        : {}),
-    })),
-  );
   const facts = {
     deployment,
     now,
-    models: granted,
+    models: [...models.values()],
     ...(logs(deployment.spec) ? { shipping: () => serving.shipping(namespace, name, now) } : {}),
   };
   const left = grantSecondsLeft(await cluster.secret(namespace, grantsName(name)), facts);
   if (left > 0) return left;
-  const secret = await grantsSecret(store, facts);
+  const found = facts.models.map(async ({ environment, environmentArchive, ...model }) => ({
+    ...model,
+    environmentKey:
+      claim === undefined
+        ? await environmentKeyOf(store, namespace, { environment, environmentArchive })
+        : undefined,
+  }));
+  const secret = await grantsSecret(store, { ...facts, models: await Promise.all(found) });
   await children.apply(secret);
   return grantSecondsLeft(decoded(secret.data), facts);
 }
+
+type InEnvironment = {
+  readonly environment: string;
+  readonly environmentArchive?: string | undefined;
+};
+
+const environmentKeyOf = (
+  store: ArtifactStore,
+  namespace: string,
+  { environment, environmentArchive }: InEnvironment,
+) => servedArchiveKey(store, namespace, environment, environmentArchive);
 
 const decoded = (data: unknown): Record<string, string> =>
   Object.fromEntries(

@@ -136,6 +136,7 @@ function servedModel({ trainingJob, digest, manifest, job }: Candidate): ServedM
     digest,
     bytes: Object.values(manifest.files).reduce((sum, { size }) => sum + size, 0),
     environment: manifest.provenance.environment,
+    environmentArchive: manifest.provenance.environmentArchive,
     ...(runtimeClassName === undefined ? {} : { runtimeClassName }),
   };
 }

@@ -45,7 +45,7 @@ it.each(EXECUTIONS)(
       grantPost: async (prefix: string) => ({ url: await grant(prefix), fields: { key: prefix } }),
     };
     const settings = { image: "runner", pullPolicy: "Never", runnerPath: RUNNER_PATH } as const;
-    await errandOf(execution, { grants, settings });
+    await errandOf(execution, { grants, settings, archive: "a".repeat(64) });
     expect(granted.length).toBeGreaterThan(1);
     for (const key of granted) expect(key).toMatch(/^(jobs|environments)\/team\//);
   },

@@ -4,7 +4,7 @@
  */
 import type { Grants, PostGrant } from "../../storage/grants.ts";
 import { ENVIRONMENT, ROOT } from "../bubblewrap.ts";
-import { environmentsPrefix, environmentTarKey } from "../environment-keys.ts";
+import { archiveKey, environmentsPrefix } from "../environment-keys.ts";
 import type { Execution, InstallExecution, SandboxedExecution } from "../executor.ts";
 import {
   checkPath,
@@ -36,8 +36,8 @@ export type Errand =
       readonly request: Readonly<Record<string, unknown>>;
       readonly workspace?: string;
       readonly snapshot?: PostGrant;
-      /** Tar of the environment; absent where it is mounted. */
-      readonly environment?: string;
+      /** Tar of the environment, with the digest of its bytes; absent where it is mounted. */
+      readonly environment?: { readonly url: string; readonly sha256: string };
       readonly totalBytes: number;
     })
   | (Common & {
@@ -61,6 +61,8 @@ export type Errand =
 export type ErrandContext = {
   readonly grants: Grants;
   readonly settings: PodSettings;
+  /** Sandboxed without a claim: SHA-256 of the archive of its environment. */
+  readonly archive?: string;
   /** Install without a claim: digests of environments that the store has of this namespace. */
   readonly known?: readonly string[];
   /** Install: store key of a lock that is to be installed as it is. */
@@ -108,11 +110,10 @@ export async function errandOf(execution: Execution, context: ErrandContext): Pr
 async function sandboxed(
   execution: SandboxedExecution,
   common: Common,
-  { grants, settings }: ErrandContext,
+  { grants, settings, archive }: ErrandContext,
   seconds: number,
 ): Promise<Errand> {
   const { workspace, snapshotPrefix, environment } = execution;
-  const namespace = ownerNamespace(execution.owner);
   const outputs = Object.keys(execution.outputs);
   return {
     ...common,
@@ -137,9 +138,17 @@ async function sandboxed(
     ...(snapshotPrefix === undefined
       ? {}
       : { snapshot: await grants.grantPost(snapshotPrefix, seconds, SNAPSHOT_BYTES) }),
-    ...(settings.environmentsClaim === undefined
-      ? { environment: await grants.grantGet(environmentTarKey(namespace, environment), seconds) }
-      : {}),
+    ...(archive === undefined
+      ? {}
+      : {
+          environment: {
+            url: await grants.grantGet(
+              archiveKey(ownerNamespace(execution.owner), environment, archive),
+              seconds,
+            ),
+            sha256: archive,
+          },
+        }),
   };
 }
 

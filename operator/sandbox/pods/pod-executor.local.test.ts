@@ -1,18 +1,20 @@
 /** Courier and supervisor as processes of this machine, by the pods' own manifests, with a real MinIO between them. */
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LIMITS, python, uv } from "../../../test/attacks/bench.ts";
 import { LocalKubelet } from "../../../test/local-kubelet.ts";
 import { findMinio, type Minio, startMinio } from "../../../test/minio.ts";
-import { environmentTarKey } from "../environment-keys.ts";
+import { archiveKey } from "../environment-keys.ts";
 import type { Execution, Outcome, SandboxedExecution } from "../executor.ts";
 import { PodExecutor, type PodExecutorOptions } from "./pod-executor.ts";
 import { RUNNER_PATH } from "./settings.ts";
 
 const CLAIM = "environments";
 const BARE = "0".repeat(64);
+const sha256 = (body: Uint8Array) => createHash("sha256").update(body).digest("hex");
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (body: Uint8Array) => new TextDecoder().decode(body);
 
@@ -199,13 +201,19 @@ for path in ("/spool", "/exchange/x", "/sandbox/x", "/environment/x"):
 
   it("brings an environment by the store where there is no claim", async () => {
     const made = join(kubelet.home, "claims/default", CLAIM, BARE);
-    const digest = "a".repeat(64);
     const tar = execFileSync("tar", ["-c", "-C", made, "bin", "lib", "pyvenv.cfg"], { maxBuffer: 2 ** 28 });
-    await minio.store.put(environmentTarKey("default", digest), tar);
     const unclaimed = executorWith({ environmentsClaim: async () => undefined });
-    const program = "import sys; print(sys.prefix)";
-    const outcome = await finish(script("fetched", program, { environment: digest }), unclaimed);
+    const source = "import sys; print(sys.prefix)";
+    const environment = "a".repeat(64);
+    await minio.store.put(archiveKey("default", environment, sha256(tar)), tar);
+    const outcome = await finish(script("fetched", source, { environment }), unclaimed);
     expect(outcome.output.head).toBe("/environment\n");
+    // Of other bytes than those that it is named by: nothing of it is run.
+    const changed = "b".repeat(64);
+    await minio.store.put(archiveKey("default", changed, sha256(bytes("what was made"))), tar);
+    await expect(
+      finish(script("changed", source, { environment: changed }), unclaimed),
+    ).rejects.toMatchObject({ reason: "DigestMismatch" });
     executor = executorWith({});
   });
 });

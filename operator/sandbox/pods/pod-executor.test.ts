@@ -2,7 +2,12 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { StoreError } from "../../storage/artifact-store.ts";
 import type { Grants } from "../../storage/grants.ts";
 import { MemoryStore } from "../../storage/memory-store.ts";
-import { environmentLockKey, environmentPackagesKey, sharedLockKey } from "../environment-keys.ts";
+import {
+  archiveKey,
+  environmentLockKey,
+  environmentPackagesKey,
+  sharedLockKey,
+} from "../environment-keys.ts";
 import type { Execution, InstallExecution, Outcome, SandboxedExecution } from "../executor.ts";
 import { MemoryPods } from "./memory-pods.ts";
 import { PodExecutor, type PodExecutorOptions } from "./pod-executor.ts";
@@ -370,6 +375,32 @@ describe("what the code did, and its supervisor did not live to tell", () => {
     await until(() => woken.length === 1);
     expect(await executor.ensure(EXECUTION)).toMatchObject({ ended: "OutOfMemory", exitCode: null });
     expect(pods.removed).toEqual(["job-1"]);
+  });
+});
+
+describe("an environment that the store is to have, where there is no claim", () => {
+  it("is made from its lock before the execution has a pod, if the store has no archive with a digest", async () => {
+    const { environment } = EXECUTION;
+    await store.put(environmentLockKey("team", environment), encode("lock"));
+    // As archives were named before: nobody can say whether it is what was made.
+    await store.put(`environments/${environment}.tar`, encode("tar"));
+    executor = executorWith({ environmentsClaim: async () => undefined });
+    await begun("job-1-env-1");
+    expect(created()).toEqual(["job-1-env-1"]);
+    const archive = "a".repeat(64);
+    await store.put(archiveKey("team", environment, archive), encode("tar"));
+    await store.put(
+      `${EXECUTION.outcomeKey}.environment-1.json`,
+      encode({ ...OUTCOME, environment, packages: [] }),
+    );
+    await until(() => created().includes("job-1"));
+    const errand = JSON.parse(
+      new TextDecoder().decode(await store.get(`${EXECUTION.outcomeKey}.errand-1.json`)),
+    );
+    expect(errand.environment).toEqual({
+      url: expect.stringContaining(archiveKey("team", environment, archive)),
+      sha256: archive,
+    });
   });
 });
 

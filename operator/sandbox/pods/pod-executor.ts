@@ -11,12 +11,20 @@ import { type ArtifactStore, NotFoundError } from "../../storage/artifact-store.
 import type { Grants } from "../../storage/grants.ts";
 import { ImmutableCache } from "../../storage/immutable-cache.ts";
 import {
+  archivedIn,
+  archiveIn,
   environmentLockOf,
   environmentPackagesKey,
   environmentsPrefix,
-  environmentTarKey,
 } from "../environment-keys.ts";
-import { type Execution, type Executor, type InstallExecution, Outcome, PlatformError } from "../executor.ts";
+import {
+  type Execution,
+  type Executor,
+  type InstallExecution,
+  Outcome,
+  PlatformError,
+  type SandboxedExecution,
+} from "../executor.ts";
 import { requirementProblem } from "../requirements.ts";
 import { Attempts } from "./attempts.ts";
 import { errandOf } from "./errand.ts";
@@ -81,6 +89,8 @@ export class PodExecutor implements Executor {
   readonly #begun = new Turns(PODS_BEGUN_AT_ONCE);
   readonly #outcomes = new ImmutableCache<Outcome>(OUTCOME_CHARACTERS);
   readonly #now: () => number;
+  /** Digests of archives, by namespace and environment: what was seen first counts, for as long as it is there. */
+  readonly #archives = new Map<string, string>();
   /** Of the store, as they were found last. */
   #addresses: readonly string[] | undefined;
 
@@ -189,8 +199,12 @@ export class PodExecutor implements Executor {
     const { execution } = running;
     const attempts = await Attempts.load(this.#options.store, execution);
     attempts.check(this.#now());
-    if (execution.kind === "Sandboxed" && attempts.last?.reason === "EnvironmentMissing")
-      await this.#restore(running, execution.environment, attempts.next);
+    if (execution.kind === "Sandboxed") {
+      if (attempts.last?.reason === "EnvironmentMissing")
+        this.#archives.delete(`${ownerNamespace(execution.owner)}/${execution.environment}`);
+      if (attempts.last?.reason === "EnvironmentMissing" || !(await this.#isMade(execution)))
+        await this.#restore(running, execution.environment, attempts.next);
+    }
     await this.#inPod(running, execution, attempts);
   }
 
@@ -276,10 +290,15 @@ export class PodExecutor implements Executor {
       ...(claim === undefined ? {} : { environmentsClaim: claim }),
     };
     const known = execution.kind === "Install" && claim === undefined ? await this.#known(namespace) : [];
+    const archive =
+      execution.kind === "Sandboxed" && claim === undefined ? await this.#archive(execution) : undefined;
+    if (execution.kind === "Sandboxed" && claim === undefined && archive === undefined)
+      throw new PlatformError("EnvironmentMissing", "the store has no such environment any more");
     const errand = await errandOf(execution, {
       grants: store,
       settings,
       known,
+      ...(archive === undefined ? {} : { archive }),
       ...(lockKey === undefined ? {} : { lockKey }),
     });
     const errandKey = `${execution.outcomeKey}.errand-${attempt}.json`;
@@ -345,12 +364,21 @@ export class PodExecutor implements Executor {
   }
 
   async #known(namespace: string): Promise<string[]> {
-    const prefix = environmentsPrefix(namespace);
-    const keys = await this.#options.store.list(prefix);
-    return keys.flatMap((key) => {
-      const digest = key.slice(prefix.length, -".tar".length);
-      return key === environmentTarKey(namespace, digest) ? [digest] : [];
-    });
+    return archivedIn(namespace, await this.#options.store.list(environmentsPrefix(namespace)));
+  }
+
+  async #archive({ owner, environment }: SandboxedExecution): Promise<string | undefined> {
+    const namespace = ownerNamespace(owner);
+    const name = `${namespace}/${environment}`;
+    const known = this.#archives.get(name) ?? (await archiveIn(this.#options.store, namespace, environment));
+    if (known !== undefined) this.#archives.set(name, known);
+    return known;
+  }
+
+  /** Whether its environment is in the store; on a claim only the pod sees that. */
+  async #isMade(execution: SandboxedExecution): Promise<boolean> {
+    if ((await this.#options.environmentsClaim(ownerNamespace(execution.owner))) !== undefined) return true;
+    return (await this.#archive(execution)) !== undefined;
   }
 
   /** A step looks at the outcomes of all that it is made of whenever one of them ends. */
