@@ -22,6 +22,7 @@ import { type ModelDeploymentReconciler, reconcileModelDeployment } from "./reco
 import { recipesOf } from "./reconcilers/recipe-source.ts";
 import { deployModel } from "./reconcilers/trainingjob/deploy.ts";
 import { reconcileTrainingJob } from "./reconcilers/trainingjob/reconcile.ts";
+import { Replies } from "./reconcilers/trainingjob/replies.ts";
 import { writeReport } from "./reconcilers/trainingjob/report.ts";
 import { PodExecutor } from "./sandbox/pods/pod-executor.ts";
 import type { OwnerReference } from "./sandbox/pods/pods.ts";
@@ -184,6 +185,7 @@ export class ClusterOperator {
       clock,
       startedAt: clock.now(),
       entries: this.#entries,
+      replies: new Replies(),
       baselines: installation.baselines,
       version: installation.version,
       datasets: datasetsOf(cluster, store, bring),

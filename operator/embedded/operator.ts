@@ -7,6 +7,7 @@ import { reconcileDataset } from "../reconcilers/dataset.ts";
 import { datasetsOf } from "../reconcilers/dataset-source.ts";
 import { recipesOf } from "../reconcilers/recipe-source.ts";
 import { reconcileTrainingJob } from "../reconcilers/trainingjob/reconcile.ts";
+import { Replies } from "../reconcilers/trainingjob/replies.ts";
 import { warmReport, writeReport } from "../reconcilers/trainingjob/report.ts";
 import { ProcessExecutor } from "../sandbox/process-executor.ts";
 import type { Home, Installation } from "./home.ts";
@@ -67,6 +68,7 @@ export function embeddedOperator(options: EmbeddedOptions): EmbeddedOperator {
     store,
     executor,
     clock,
+    replies: new Replies(),
     startedAt: clock.now(),
     baselines: installation.baselines,
     version: installation.version,

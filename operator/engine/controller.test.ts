@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { Controller, type ControllerOptions, type Reconcile } from "./controller.ts";
+import { Controller, type ControllerOptions, OVERTAKEN, type Reconcile } from "./controller.ts";
 import { StalledError, WaitingError } from "./errors.ts";
 
 /** Runs the outcomes one after the other, whatever the wait between them, and tells of the waits and failures. */
@@ -47,6 +47,21 @@ test("comes back at once where a reconcile asks for that", async () => {
     rounds: 2,
     waits: [],
   });
+});
+
+test("who was overtaken comes back at once, and backs off where that happens again and again", async () => {
+  const overtaken = async () => OVERTAKEN;
+  const { rounds, waits, failures } = await play([
+    overtaken,
+    overtaken,
+    overtaken,
+    fine,
+    overtaken,
+    async () => ({}),
+  ]);
+  expect(rounds).toBe(6);
+  expect(waits).toEqual([1, 2, 7]);
+  expect(failures).toEqual([]);
 });
 
 test("backs off from failures and tells how many there were in a row", async () => {

@@ -8,9 +8,16 @@ import { KeyedQueue, realTimers, type Timers } from "./queue.ts";
 
 /**
  * Done, or again after so many seconds (0: at once). `waiting`: what failed before is under way again and may fail
- * again, so failures in a row are counted on.
+ * again, so failures in a row are counted on. `overtaken`: somebody else was faster; again at once, and after its backoff where that
+ * happens in a row.
  */
-export type Result = { readonly requeueAfterSeconds?: number; readonly waiting?: boolean };
+export type Result = {
+  readonly requeueAfterSeconds?: number;
+  readonly waiting?: boolean;
+  readonly overtaken?: boolean;
+};
+/** Somebody else was faster: what there is has to be read again. */
+export const OVERTAKEN: Result = { overtaken: true };
 /** Waits for something slow without being counted as at work; goes on when there is a place again, before new keys. */
 export type Aside = <T>(slow: () => Promise<T>) => Promise<T>;
 export type Reconcile = (key: string, aside: Aside) => Promise<Result>;
@@ -108,7 +115,11 @@ export class Controller {
 
   async #settle(key: string): Promise<ReconcileResult> {
     try {
-      const { requeueAfterSeconds, waiting } = await this.#options.reconcile(key, this.#aside);
+      const { requeueAfterSeconds, waiting, overtaken } = await this.#options.reconcile(key, this.#aside);
+      if (overtaken) {
+        this.queue.addAfterConflict(key);
+        return "requeued";
+      }
       if (!waiting) this.queue.forget(key);
       if (requeueAfterSeconds === undefined) return "done";
       this.queue.addAfter(key, requeueAfterSeconds);

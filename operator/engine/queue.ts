@@ -77,6 +77,15 @@ export class KeyedQueue {
     return seconds;
   }
 
+  /** Adds the key at once, or after its backoff where it failed before. Returns the seconds. */
+  addAfterConflict(key: string): number {
+    const failures = this.failures(key);
+    if (failures > 0) return this.addAfterFailure(key);
+    this.#failures.set(key, 1);
+    this.add(key);
+    return 0;
+  }
+
   /** How often the key failed in a row. */
   failures(key: string): number {
     return this.#failures.get(key) ?? 0;

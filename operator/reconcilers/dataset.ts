@@ -5,7 +5,7 @@ import type { Dataset, DatasetStatus } from "../api/dataset.ts";
 import { originOf, shortOrigin } from "../api/origin.ts";
 import { Profile } from "../api/profile.ts";
 import { type Cluster, ConflictError } from "../cluster/cluster.ts";
-import type { Result } from "../engine/controller.ts";
+import { OVERTAKEN, type Result } from "../engine/controller.ts";
 import { StalledError, WaitingError } from "../engine/errors.ts";
 import { encode, readJson, sha256 } from "../evaluation/context.ts";
 import type { Executor } from "../sandbox/executor.ts";
@@ -58,8 +58,7 @@ export async function reconcileDataset(operator: DatasetReconciler, key: string)
     const dataset = await adopt(operator, read, (one) => datasetKeys(one).prefix);
     return dataset ? await advance(operator, dataset, key) : {};
   } catch (error) {
-    // Someone else was faster: read again.
-    if (error instanceof ConflictError) return { requeueAfterSeconds: 0 };
+    if (error instanceof ConflictError) return OVERTAKEN;
     throw error;
   }
 }

@@ -13,6 +13,7 @@ import { jobPrefix, journalPrefix, sha256 } from "../evaluation/context.ts";
 import { type LanguageModel, LlmRefusedError } from "../llm/language-model.ts";
 import { archiveKey } from "../sandbox/environment-keys.ts";
 import { PlatformError } from "../sandbox/executor.ts";
+import { StoreError } from "../storage/artifact-store.ts";
 import { MemoryStore } from "../storage/memory-store.ts";
 import { FINALIZER, type Retention } from "./cleanup.ts";
 import { reconcileDataset } from "./dataset.ts";
@@ -20,6 +21,7 @@ import { type BringSource, configMapBytes, datasetsOf } from "./dataset-source.t
 import { reconcileModelDeployment } from "./modeldeployment.ts";
 import { recipesOf } from "./recipe-source.ts";
 import { reconcileTrainingJob } from "./trainingjob/reconcile.ts";
+import { Replies } from "./trainingjob/replies.ts";
 
 /** Executions end at once, but not at once enough for one look. */
 const PATIENT = { timeout: 20_000, interval: 1 };
@@ -45,9 +47,10 @@ function world(artifacts: Retention = "Retain") {
       : new Uint8Array();
     await store.put(key, bytes);
   };
-  const llm = { refuses: false };
+  const llm = { refuses: false, replies: 0 };
   const model: LanguageModel = {
     reply: () => {
+      llm.replies++;
       if (llm.refuses) throw new LlmRefusedError("the key is wrong");
       const usage = { promptTokens: 1, outputTokens: 1, totalTokens: 2 };
       return Promise.resolve({ parts: [{ text: "Done." }], finish: "Stop", usage, model: "scripted" });
@@ -57,6 +60,7 @@ function world(artifacts: Retention = "Retain") {
   const operator = {
     ...{ cluster, store, executor, clock, bring, artifacts },
     startedAt: clock.at,
+    replies: new Replies(),
     baselines: { prior: "prior", boosting: "boosting" },
     version: "test",
     datasets: datasetsOf(cluster, store, bring),
@@ -105,6 +109,41 @@ test("a model says by which archive its environment is served, where there is on
   const [key = ""] = (await store.list("models/team/churn/")).filter((one) => one.endsWith("/model.json"));
   const { provenance } = ModelManifest.parse(JSON.parse(new TextDecoder().decode(await store.get(key))));
   expect(provenance).toMatchObject({ environment, environmentArchive: "a".repeat(64) });
+});
+
+describe("a store that takes nothing for a while", () => {
+  const full = () => Promise.reject(new StoreError("StoreUnavailable", "it is full"));
+
+  test("costs no reply a second time: what was paid for is written once it can be", async () => {
+    const { apply, until, llm, operator, step, store, entries } = world();
+    apply();
+    await until("Ask");
+    const create = vi.spyOn(store, "create").mockImplementation(full);
+    for (let round = 0; round < 3; round++) await expect(step()).rejects.toThrow("it is full");
+    expect(llm.replies).toBe(1);
+    create.mockRestore();
+    await step();
+    expect(llm.replies).toBe(1);
+    expect(entries.at(-1)).toBe("ReplyReceived");
+    expect(operator.replies.of("team/churn", "any", 1)).toBeUndefined();
+    await until("AgentFinished");
+    expect(llm.replies).toBe(entries.filter((type) => type === "ReplyReceived").length);
+  });
+
+  test("keeps the end of a job back until its report is there", async () => {
+    const { apply, operator, job, step, until, entries } = world();
+    apply();
+    const write = vi.spyOn(operator, "writeReport").mockImplementation(full);
+    await vi.waitFor(async () => {
+      await step().catch(() => undefined);
+      expect(entries).toContain("JobFinished");
+    }, PATIENT);
+    await expect(step()).rejects.toThrow("it is full");
+    expect((await job())?.status?.state).toBe("TRAINING");
+    write.mockRestore();
+    await until("AgentFinished");
+    expect((await job())?.status?.state).toBe("READY");
+  });
 });
 
 describe("a deleted job", () => {

@@ -3,7 +3,7 @@ import type { Clock } from "../agent/journal.ts";
 import type { ModelDeployment, ModelDeploymentStatus } from "../api/modeldeployment.ts";
 import { predictionLogPrefix } from "../api/prediction-log.ts";
 import { type Cluster, ConflictError } from "../cluster/cluster.ts";
-import type { Result } from "../engine/controller.ts";
+import { OVERTAKEN, type Result } from "../engine/controller.ts";
 import { StalledError } from "../engine/errors.ts";
 import { type Children, RefusedChildError } from "../serving/children.ts";
 import { ANNOTATIONS, urlOf } from "../serving/names.ts";
@@ -59,8 +59,7 @@ export async function reconcileModelDeployment(
       return await settle(operator, deployment, error);
     }
   } catch (error) {
-    // Someone else was faster: read again.
-    if (error instanceof ConflictError) return { requeueAfterSeconds: 0 };
+    if (error instanceof ConflictError) return OVERTAKEN;
     throw error;
   }
 }

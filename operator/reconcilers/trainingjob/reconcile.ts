@@ -6,7 +6,7 @@ import { type Action, nextAction } from "../../agent/next-action.ts";
 import type { JournalDraft, JournalEntry } from "../../api/journal.ts";
 import type { TrainingJob } from "../../api/trainingjob.ts";
 import { type Cluster, ConflictError } from "../../cluster/cluster.ts";
-import type { Aside, Result } from "../../engine/controller.ts";
+import { type Aside, OVERTAKEN, type Result } from "../../engine/controller.ts";
 import { StalledError, WaitingError } from "../../engine/errors.ts";
 import { type JobContext, jobPrefix, journalPrefix, ownerKey, reportKey } from "../../evaluation/context.ts";
 import type { Executor } from "../../sandbox/executor.ts";
@@ -18,6 +18,7 @@ import type { Situation } from "../conditions.ts";
 import { isStalled, platformReason } from "../platform.ts";
 import { isRecoverable, STALLED_SECONDS } from "../stalls.ts";
 import { type Actors, perform } from "./perform.ts";
+import type { Replies } from "./replies.ts";
 import { activityOf, statusOf, worthWriting } from "./status.ts";
 
 export type TrainingJobReconciler = Omit<Actors, "aside"> & {
@@ -41,6 +42,8 @@ export type TrainingJobReconciler = Omit<Actors, "aside"> & {
   readonly deploy?: (job: TrainingJob) => Promise<void>;
   /** Told of each entry that this operator wrote, with the seconds since the one before. */
   readonly onEntry?: (job: TrainingJob, entry: JournalEntry, seconds: number) => void;
+  /** Absent: a reply that the store would not take is asked and paid for again. */
+  readonly replies?: Replies;
   /** Told that a report will soon be written; may be called again. */
   readonly warmReport?: () => void;
 };
@@ -55,19 +58,20 @@ export async function reconcileTrainingJob(
 ): Promise<Result> {
   const read = await operator.cluster.get("TrainingJob", key);
   if (!read) {
+    operator.replies?.drop(key);
     await operator.executor.cancel(key);
     return {};
   }
   try {
     if (read.metadata.deletionTimestamp !== undefined) {
+      operator.replies?.drop(key);
       await cleanUp(operator, read, ownerKey(read), () => keptOf(operator, read));
       return {};
     }
     const job = await adopt(operator, read, jobPrefix);
     return job ? await advance(operator, job, aside) : {};
   } catch (error) {
-    // Someone else was faster: read again.
-    if (error instanceof ConflictError) return { requeueAfterSeconds: 0 };
+    if (error instanceof ConflictError) return OVERTAKEN;
     throw error;
   }
 }
@@ -99,16 +103,36 @@ async function advance(operator: TrainingJobReconciler, job: TrainingJob, aside:
   const action = nextAction(job.spec, journal.entries, journal.elapsedSeconds());
   if (action.type === "Publish") operator.warmReport?.();
   try {
-    const draft = await perform(context, action, { ...operator, aside });
+    const draft = await draftOf(operator, context, action, aside);
     await resume(operator, context);
     if (draft) await append(operator, context, draft);
+    operator.replies?.drop(ownerKey(job));
     const following = nextAction(job.spec, journal.entries, journal.elapsedSeconds());
-    if (following.type === "None") return await finished(operator, context);
-    await patch(operator, job, journal, inProgress(following), activityOf(following));
-    return { requeueAfterSeconds: 0 };
+    if (following.type !== "None") {
+      await patch(operator, job, journal, inProgress(following), activityOf(following));
+      return { requeueAfterSeconds: 0 };
+    }
   } catch (error) {
     return settle(operator, context, action, error);
   }
+  // What fails here is tried again, and the status says nothing of the end before it is all done.
+  return finished(operator, context);
+}
+
+/** What the action comes to; a reply that was paid for before is not asked for again. */
+async function draftOf(
+  operator: TrainingJobReconciler,
+  context: JobContext,
+  action: Action,
+  aside: Aside,
+): Promise<JournalDraft | undefined> {
+  const key = ownerKey(context.job);
+  const { prefix } = context.journal;
+  const kept = action.type === "Ask" ? operator.replies?.of(key, prefix, action.step) : undefined;
+  if (kept) return kept;
+  const draft = await perform(context, action, { ...operator, aside });
+  if (draft?.type === "ReplyReceived") operator.replies?.keep(key, prefix, draft);
+  return draft;
 }
 
 async function resume(operator: TrainingJobReconciler, context: JobContext): Promise<void> {
@@ -135,9 +159,7 @@ async function settle(
 ): Promise<Result> {
   const { job, journal } = context;
   const activity = activityOf(action);
-  // Someone else was faster: read again.
-  if (error instanceof JournalConflictError || error instanceof ConflictError)
-    return { requeueAfterSeconds: 0 };
+  if (error instanceof JournalConflictError || error instanceof ConflictError) return OVERTAKEN;
   if (error instanceof WaitingError) {
     const waitsForCode = error.reason === "Executing";
     if (waitsForCode) await resume(operator, context);
