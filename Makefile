@@ -1,6 +1,6 @@
 # make help tells the targets. Each one installs what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test cluster cluster-down generate format clean
+.PHONY: help setup demo test cluster cluster-down generate format faults clean
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 28
@@ -33,6 +33,10 @@ format: ## format and fix
 	@cd clients/python && ../../.venv/bin/ruff check --fix . && ../../.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix examples bench test
 	@.venv/bin/ruff format examples bench test
+
+faults: ## seeded schedules of faults, and what held (ARGS="--schedules N", ARGS="--seed N")
+	@scripts/setup --dev
+	@npx node test/faults/main.ts $(ARGS)
 
 bench-%: ## measure beside the peer, and write bench/results/NAME.json and .md (quality, intake, overhead, cluster, serving)
 	@scripts/setup --dev

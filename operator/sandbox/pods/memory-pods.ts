@@ -30,6 +30,11 @@ export class MemoryPods implements Pods {
     return this.#pods.get(`${namespace}/${name}`)?.view;
   }
 
+  /** Every pod that is there. */
+  list(): PodView[] {
+    return [...this.#pods.values()].map(({ view }) => view);
+  }
+
   async listOwned(owner: string): Promise<PodView[]> {
     return [...this.#pods.values()]
       .filter(({ manifest }) => manifest.metadata.labels[LABELS.owner] === ownerHash(owner))

@@ -1,0 +1,185 @@
+/** What must hold whatever went wrong, and what of it did not. */
+import { isDeepStrictEqual } from "node:util";
+import { candidates, find, Journal, tokensUsed } from "../../../operator/agent/journal.ts";
+import { JournalEntry } from "../../../operator/api/journal.ts";
+import type { TrainingJob } from "../../../operator/api/trainingjob.ts";
+import type { Resource } from "../../../operator/cluster/cluster.ts";
+import { journalPrefix, reportKey } from "../../../operator/evaluation/context.ts";
+import { functionCalls } from "../../../operator/llm/language-model.ts";
+import { kstatusFaults } from "../../kstatus.ts";
+import type { Line } from "./line.ts";
+import type { Paid } from "./service.ts";
+import { ENDED, JOBS, NAMESPACE, type World } from "./world.ts";
+
+/** Seconds beyond its budget that a job may work: what was in flight when it ended, with the faults that it met, and publishing. */
+const BEYOND = 900;
+
+export class Account {
+  readonly violations: string[] = [];
+  /** Reconciles that failed: what they said, for who looks into a seed. */
+  readonly failures: string[] = [];
+  /** What happened, in order. */
+  readonly story: string[] = [];
+  readonly #world: World;
+  readonly #last = new Map<string, Resource>();
+  /** What was written where nothing stood, by key. */
+  readonly #created = new Map<string, string>();
+  readonly #over = new Set<string>();
+  /** Written when the job was gone: by a request that was late, or by a node that nobody could reach. */
+  readonly #orphans = new Set<string>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  violate(what: string): void {
+    this.violations.push(what);
+  }
+
+  failed(key: string, error: unknown): void {
+    this.failures.push(`${new Date().toISOString().slice(11, 19)} ${key}: ${String(error)}`);
+    // A fault of the world has a name; what breaks inside the operator does not.
+    if (error instanceof Error && PROGRAMMING.has(error.name) && error.message !== "fetch failed")
+      this.violate(`${key}: ${error.stack}`);
+  }
+
+  /** A version of a resource, as every watch sees it. */
+  saw(resource: Resource): void {
+    const id = `${resource.kind} ${resource.metadata.name}`;
+    const before = this.#last.get(id);
+    this.#last.set(id, resource);
+    // A new spec is seen with the old status, until the next reconcile.
+    if (isDeepStrictEqual(before?.status, resource.status)) return;
+    for (const fault of kstatusFaults(resource, before)) this.violate(`${id}: ${fault}`);
+    const states = [before, resource].map((one) =>
+      one?.kind === "TrainingJob" ? one.status?.state : undefined,
+    );
+    if (ENDED.has(states[0] ?? "") && states[1] !== states[0])
+      this.violate(`${id} went from ${states[0]} to ${states[1]}`);
+  }
+
+  /** To be told of each write to the store. */
+  wrote(key: string): void {
+    this.story.push(`${Date.now()} ${key}`);
+    const name = /^(?:jobs|models|datasets)\/[^/]+\/([a-z]+)/.exec(key)?.[1];
+    if (name !== undefined && !this.#world.resources.some(({ metadata }) => metadata.name === name))
+      this.#orphans.add(key);
+  }
+
+  created(key: string, body: Uint8Array): void {
+    this.wrote(key);
+    const text = new TextDecoder().decode(body);
+    this.#created.set(key, text);
+    if (/\/journal\//.test(key) && (JSON.parse(text) as JournalEntry).type === "JobFinished")
+      this.#over.add(/^jobs\/[^/]+\/([a-z]+)/.exec(key)?.[1] ?? "");
+  }
+
+  /** By the journal: the status may not say so yet. */
+  isOver(job: string): boolean {
+    return this.#over.has(job);
+  }
+
+  /** Once everything is over. */
+  async check(): Promise<void> {
+    const { cluster, nodes } = this.#world;
+    for (const job of cluster.list("TrainingJob")) await this.#checkJob(job);
+    for (const name of JOBS) this.#checkPaid(`${NAMESPACE}/${name}`);
+    for (const [execution, begun] of nodes.begun)
+      if (begun - (nodes.lost.get(execution) ?? 0) > 1) this.violate(`${execution} ran ${begun} times`);
+    for (const dataset of cluster.list("Dataset"))
+      if (!dataset.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"))
+        this.violate(`Dataset ${dataset.metadata.name} is not ready`);
+  }
+
+  /** Once everything was deleted. */
+  async checkLeftovers(): Promise<void> {
+    const { pods, store, resources } = this.#world;
+    for (const { kind, metadata } of resources)
+      this.violate(`${kind} ${metadata.name} is left, with finalizers ${metadata.finalizers?.join()}`);
+    for (const { name } of pods.list()) this.violate(`pod ${name} is left`);
+    for (const prefix of ["jobs/", "models/", "datasets/"])
+      for (const key of await store.list(prefix)) if (!this.#orphans.has(key)) this.violate(`${key} is left`);
+  }
+
+  async #checkJob(job: TrainingJob): Promise<void> {
+    const { store, schedule } = this.#world;
+    const { name } = job.metadata;
+    const { entries } = await Journal.load(store, journalPrefix(job), { now: Date.now }, 0);
+    const must = (isSo: boolean, what: string): void => {
+      if (!isSo) this.violate(`${name}: ${what}`);
+    };
+    for (const entry of entries) {
+      const key = `${journalPrefix(job)}/${String(entry.sequence).padStart(6, "0")}.json`;
+      const first = JournalEntry.parse(JSON.parse(this.#created.get(key) ?? "{}"));
+      must(isDeepStrictEqual(first, entry), `entry ${entry.sequence} is not the one that was written first`);
+    }
+    for (const type of ["DatasetPrepared", "AgentStopped", "ModelPublished", "JobFinished"] as const)
+      must(entries.filter((entry) => entry.type === type).length <= 1, `there is more than one ${type}`);
+    const end = find(entries, "JobFinished");
+    must(end !== undefined && entries.at(-1) === end, "JobFinished is not the last entry");
+    must(job.status?.state === end?.state, `the status says ${job.status?.state}, the journal ${end?.state}`);
+    const has = candidates(entries).length > 0;
+    must(
+      (end?.state === "READY") === has,
+      `${end?.state} (${end?.reason}) with ${candidates(entries).length} candidates`,
+    );
+    if (schedule.maxSeconds > 1000) must(end?.state === "READY", `ended as ${end?.state}: ${end?.message}`);
+    if (end?.state === "READY") {
+      const prefix = find(entries, "ModelPublished")?.prefix;
+      must(await store.exists(`${prefix}/model.json`), "READY without a model");
+      must(await store.exists(reportKey(job)), "READY without a report");
+    } else must(end?.reason === "SecondsExhausted", `ERROR for ${end?.reason}: ${end?.message}`);
+    must(
+      (end?.elapsedSeconds ?? 0) <= schedule.maxSeconds + BEYOND,
+      `worked ${end?.elapsedSeconds} s of ${schedule.maxSeconds}`,
+    );
+    must(job.status?.usage?.tokens === tokensUsed(entries), "the status has other tokens than the journal");
+    this.#checkSteps(entries, must);
+  }
+
+  /** Replies are numbered through, and each call of one was answered once, in its order, before the next reply. */
+  #checkSteps(entries: readonly JournalEntry[], must: (isSo: boolean, what: string) => void): void {
+    let step = 0;
+    let open: string[] = [];
+    for (const entry of entries) {
+      if (entry.type === "ReplyReceived") {
+        must(entry.step === step + 1, `reply ${entry.step} follows reply ${step}`);
+        must(open.length === 0, `reply ${entry.step} came before ${open.join()} was answered`);
+        step = entry.step;
+        open = functionCalls(entry.parts).map((call) => call.name);
+      }
+      if (entry.type === "ToolFinished")
+        must(entry.step === step && entry.name === open.shift(), `a result of ${entry.name} out of turn`);
+    }
+    const { maxSteps } = this.#world.cluster.list("TrainingJob")[0]?.spec.budget ?? { maxSteps: 0 };
+    must(step <= maxSteps, `${step} steps of ${maxSteps}`);
+  }
+
+  /** A reply was paid for once, but for those that were lost on their way, or with their operator, or to another one that asked too. */
+  #checkPaid(job: string): void {
+    const { service, operators } = this.#world;
+    const byStep = Map.groupBy(
+      service.paid.filter((paid) => paid.job === job && paid.arrived),
+      ({ step }) => step,
+    );
+    for (const [step, arrived] of byStep) {
+      const lines = new Set(arrived.map(({ line }) => line));
+      for (const line of lines) {
+        const times = arrived.filter((paid: Paid) => paid.line === line).length;
+        if (times > 1) this.violate(`${job}: one operator paid ${times} times for reply ${step}`);
+      }
+      const alive = [...lines].filter((line: Line) => !line.isDead && !line.wasStopped);
+      const isShared = !this.#world.schedule.elected && operators.length > 1;
+      if (alive.length > 1 && !isShared)
+        this.violate(`${job}: ${alive.length} operators paid for reply ${step}`);
+    }
+  }
+}
+
+const PROGRAMMING: ReadonlySet<string> = new Set([
+  "TypeError",
+  "RangeError",
+  "ReferenceError",
+  "SyntaxError",
+  "ZodError",
+]);
