@@ -1,6 +1,6 @@
 # make help tells the targets. Each one installs what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test cluster cluster-down generate format faults clean
+.PHONY: help setup demo test cluster cluster-down generate format faults attacks clean
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 28
@@ -14,6 +14,10 @@ demo: setup ## train, verify and publish a churn model, and ask it for a predict
 test: ## every check and every test
 	@scripts/setup --dev
 	@scripts/test
+
+attacks: ## try every attack TIMES times (3), and once without its guard: a table, in test-results/attacks.md too
+	@scripts/setup --dev
+	@scripts/attacks $(TIMES)
 
 cluster: ## a real Kubernetes of one node for the tests, and the operator in it (root, on Linux)
 	@scripts/setup --dev

@@ -11,9 +11,27 @@ export async function artifactStore(cluster: Cluster): Promise<{ store: S3Store;
     );
     return Buffer.from(encoded, "base64").toString("utf8");
   };
+  const { port, close } = await forwarded(cluster, "autoai-system", "service/autoai-minio", 9000);
+  const store = new S3Store({
+    endpoint: `http://127.0.0.1:${port}`,
+    bucket: "autoai",
+    region: "us-east-1",
+    accessKey: await secret("accessKey"),
+    secretKey: await secret("secretKey"),
+  });
+  return { store, close };
+}
+
+/** A port of this machine that leads to one of something in the cluster. `close` ends that. */
+export async function forwarded(
+  cluster: Cluster,
+  namespace: string,
+  to: string,
+  portThere: number,
+): Promise<{ port: string; close: () => void }> {
   const forward = spawn(cluster.program, [
     ...cluster.flags,
-    ...["port-forward", "-n", "autoai-system", "service/autoai-minio", ":9000", "--address", "127.0.0.1"],
+    ...["port-forward", "-n", namespace, to, `:${portThere}`, "--address", "127.0.0.1"],
   ]);
   const port = await new Promise<string>((resolve, reject) => {
     let said = "";
@@ -27,12 +45,5 @@ export async function artifactStore(cluster: Cluster): Promise<{ store: S3Store;
     forward.once("error", reject);
     forward.once("exit", () => reject(new Error(`kubectl port-forward ended: ${said}`)));
   });
-  const store = new S3Store({
-    endpoint: `http://127.0.0.1:${port}`,
-    bucket: "autoai",
-    region: "us-east-1",
-    accessKey: await secret("accessKey"),
-    secretKey: await secret("secretKey"),
-  });
-  return { store, close: () => forward.kill() };
+  return { port, close: () => forward.kill() };
 }

@@ -314,8 +314,8 @@ def run(targets: dict[str, Any]) -> dict[str, str | None]:
         except (Exception, SystemExit):
             return None
 
-    # What changes the process itself comes last, and one after the other.
-    last = [name for name in targets if name in ("user 0",)]
+    # What changes the process itself, or has it ended by the front, comes last, one after the other.
+    last = [name for name in targets if name in ("user 0", "the courier's or the front's socket")]
     first = [name for name in targets if name not in last]
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
