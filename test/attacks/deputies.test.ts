@@ -10,7 +10,7 @@ import type { JobContext } from "../../operator/evaluation/context.ts";
 import { languageModelsOf } from "../../operator/language-models.ts";
 import { datasetsOf } from "../../operator/reconcilers/dataset-source.ts";
 import { recipesOf } from "../../operator/reconcilers/recipe-source.ts";
-import { environmentTarKey } from "../../operator/sandbox/environment-keys.ts";
+import { archiveKey } from "../../operator/sandbox/environment-keys.ts";
 import type { InstallExecution } from "../../operator/sandbox/executor.ts";
 import { errandOf } from "../../operator/sandbox/pods/errand.ts";
 import { RUNNER_PATH } from "../../operator/sandbox/pods/settings.ts";
@@ -130,9 +130,9 @@ describe.runIf(program !== undefined)(
         const errand = await errandOf(install, { grants: minio.store, settings });
         if (errand.kind !== "Install") throw new Error("an installation was asked for");
         const keys = [
-          environmentTarKey("ada", digest),
+          archiveKey("ada", digest, digest),
           `environments/${digest}.tar`,
-          `environments/mallory/../ada/${digest}.tar`,
+          `environments/mallory/../ada/${digest}/${digest}.tar`,
         ];
         const got = await Promise.all(keys.map((key) => posted(errand.keep, key)));
         return got.find(Boolean);
@@ -140,7 +140,7 @@ describe.runIf(program !== undefined)(
       without: {
         how: "with a grant for the environments of all namespaces, as it was before",
         attempt: async () =>
-          posted(await minio.store.grantPost("environments/", 600, 1000), environmentTarKey("ada", digest)),
+          posted(await minio.store.grantPost("environments/", 600, 1000), archiveKey("ada", digest, digest)),
       },
     });
   },
