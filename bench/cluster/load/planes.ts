@@ -70,9 +70,10 @@ export async function onKwok(folder: string, kubeconfig: string): Promise<Plane>
     [
       ...["--kubeconfig", kubeconfig, "--config", join(import.meta.dirname, "stages.yaml")],
       ...["--manage-all-nodes=false", "--manage-nodes-with-label-selector=type=kwok", "--cidr=198.18.0.0/16"],
+      // Without leases the nodes are taken for gone after a minute, and their pods are evicted.
+      "--node-lease-duration-seconds=40",
     ],
-    // Lists that come as a watch take an etcd that is newer than Debian's.
-    { stdio: ["ignore", log, log], env: { ...process.env, KUBE_FEATURE_WatchListClient: "false" } },
+    { stdio: ["ignore", log, log] },
   );
   kwok.once(
     "exit",
