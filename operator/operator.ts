@@ -43,12 +43,17 @@ export type ClusterOperatorOptions = {
   readonly installation: Installation;
 };
 
-/** Reconciles at once: each waits for the store most of the time. */
-const WORKERS: Readonly<Record<KindName, number>> = { TrainingJob: 64, Dataset: 8, ModelDeployment: 4 };
+/**
+ * Reconciles at once: each waits for the store and the API server most of the time, whose clients bound what is under way there. A worker for each job
+ * of many lets a job wait for what is scarce, and not for another one's wait.
+ */
+const WORKERS: Readonly<Record<KindName, number>> = { TrainingJob: 1024, Dataset: 8, ModelDeployment: 4 };
 /** Replies of LLMs that are waited for at once, each with its prompt in memory. */
 const ASIDES = 256;
 /** Of the texts of journal entries that are kept in memory, parsed, which takes two to three times as much. */
 const JOURNAL_CHARACTERS = 16 * 1024 ** 2;
+/** Of keys of models that jobs under way have made: each is looked for whenever its job is looked at. */
+const KEPT_CHARACTERS = 1024 ** 2;
 const CLAIM_SECONDS = 60;
 const BUCKET_RETRY_SECONDS = 5;
 
@@ -186,6 +191,7 @@ export class ClusterOperator {
       startedAt: clock.now(),
       entries: this.#entries,
       replies: new Replies(),
+      kept: new ImmutableCache<true>(KEPT_CHARACTERS),
       baselines: installation.baselines,
       version: installation.version,
       datasets: datasetsOf(cluster, store, bring),

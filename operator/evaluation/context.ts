@@ -7,6 +7,7 @@ import type { TrainingJob } from "../api/trainingjob.ts";
 import { StalledError, WaitingError } from "../engine/errors.ts";
 import type { Execution, Executor, Limits, Outcome } from "../sandbox/executor.ts";
 import type { ArtifactStore } from "../storage/artifact-store.ts";
+import type { ImmutableCache } from "../storage/immutable-cache.ts";
 
 export type JobContext = {
   readonly job: TrainingJob;
@@ -16,6 +17,8 @@ export type JobContext = {
   /** Text of the two baseline recipes. */
   readonly baselines: { readonly prior: string; readonly boosting: string };
   readonly version: string;
+  /** Keys of files that an execution of a job left, as found before; absent: they are looked for each time. */
+  readonly kept?: ImmutableCache<true>;
 };
 
 /** `namespace/name`: the key of the queue and the owner of executions. */

@@ -165,7 +165,7 @@ export async function fitRecipe(
       outcome,
     );
   }
-  if (!(await context.store.exists(modelKey(context, label)))) {
+  if (!(await isKept(context, modelKey(context, label)))) {
     throw new RecipeError(
       "Fit",
       `${recipe.entry} ended well but left no ${MODEL_FILE} in its working directory`,
@@ -173,6 +173,14 @@ export async function fitRecipe(
     );
   }
   return { seconds: outcome.seconds };
+}
+
+/** Whether an execution that has ended left the file. What it left stays, so it is looked for once. */
+async function isKept({ store, kept }: JobContext, key: string): Promise<boolean> {
+  if (kept?.get(key)) return true;
+  const found = await store.exists(key);
+  if (found) kept?.put(key, true, key);
+  return found;
 }
 
 /** Loads the model in a fresh process and predicts the rows at `rowsKey`; the predictions lie under the label. */

@@ -28,6 +28,8 @@ const { values } = parseArgs({
   options: {
     jobs: { type: "string", default: "1,10,50,1000" },
     plane: { type: "string", default: "kwok" },
+    /** What the scripted LLM does: "model" (writes a program, runs it, saves its model) or "stop" (nothing: the baseline is published). */
+    agent: { type: "string", default: "model" },
     /** Arguments for the operator's node, such as --cpu-prof. */
     node: { type: "string", default: "" },
     /** After so long a run is ended as it stands, and its table says so. */
@@ -114,7 +116,9 @@ async function run(jobs: number, plane: Plane, minio: Minio, gemini: GeminiServe
     if (ended >= jobs || performance.now() - last.at > STUCK_SECONDS * 1000) break;
     if (performance.now() - begun > Number(values.seconds) * 1000) break;
     if (Math.round(performance.now() / 1000) % 10 === 0)
-      say(`${ended} of ${jobs} jobs have ended; ${pods.length} pods; ${Math.round(mostMib)} MiB at most`);
+      say(
+        `${ended} of ${jobs} jobs have ended; ${pods.length} pods; ${Math.round(mostMib)} MiB at most, now ${heapOf(all)}`,
+      );
   }
   const seconds = (performance.now() - begun) / 1000;
   clearInterval(sampler);
@@ -149,6 +153,13 @@ async function run(jobs: number, plane: Plane, minio: Minio, gemini: GeminiServe
     longestGapSeconds: Math.max(0, ...stories.map(({ gap }) => gap)),
     jobSeconds: stories.map(({ took }) => took).sort((one, other) => one - other),
   };
+}
+
+/** What V8 says of the operator's memory, in MB. */
+function heapOf(metrics: ReadonlyMap<string, number>): string {
+  const mb = (name: string): string => ((metrics.get(name) ?? 0) / 1e6).toFixed(0);
+  const used = mb("nodejs_heap_size_used_bytes");
+  return `resident ${mb("process_resident_memory_bytes")}, heap ${used} of ${mb("nodejs_heap_size_total_bytes")}, external ${mb("nodejs_external_memory_bytes")}`;
 }
 
 function startOperator(options: {
@@ -264,7 +275,9 @@ if (values.plane === "kwok" && kubeconfig === undefined)
   throw new Error("KUBECONFIG names no cluster: run `make cluster`");
 const plane = values.plane === "kwok" ? await onKwok(folder, kubeconfig ?? "") : await inMemory(folder);
 const minio = await startMinio(program);
-const steps = success() as readonly Step[];
+const SCRIPTS: Readonly<Record<string, readonly Step[]>> = { model: success() as readonly Step[], stop: [] };
+const steps = SCRIPTS[values.agent];
+if (steps === undefined) throw new Error(`expected --agent of ${Object.keys(SCRIPTS).join(" or ")}`);
 const runs: Run[] = [];
 try {
   for (const jobs of counts) {

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer as createPlainServer } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -69,4 +70,45 @@ test("requests in a row share a connection, and a server with another certificat
   await expect(api.request("GET", "/api/v1/pods")).rejects.toThrow();
   trust(renewed.cert);
   await expect(vi.waitFor(() => api.request("GET", "/api/v1/pods"), 5000)).resolves.toEqual({});
+});
+
+test("so many requests are under way at once and no more, but one that is urgent does not wait", async () => {
+  let underWay = 0;
+  let most = 0;
+  let isHeld = true;
+  const held: (() => void)[] = [];
+  const server = createPlainServer((request, response) => {
+    const answer = () => {
+      underWay--;
+      response.setHeader("content-type", "application/json");
+      response.end("{}");
+    };
+    most = Math.max(most, ++underWay);
+    if (request.url === "/urgent") answer();
+    else if (isHeld) held.push(answer);
+    else setImmediate(answer);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const config = new KubeConfig();
+  config.loadFromClusterAndUser(
+    {
+      name: "test",
+      server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      skipTLSVerify: true,
+    },
+    { name: "test" },
+  );
+  const api = new ApiServer(config);
+  const answers = Array.from({ length: 100 }, (_, number) => api.request("GET", `/${number}`));
+  await vi.waitFor(() => expect(held.length).toBe(48));
+  await api.request("GET", "/urgent", { urgent: true });
+  expect(held.length).toBe(48);
+  isHeld = false;
+  for (const answer of held) answer();
+  await Promise.all(answers);
+  expect(most).toBe(49);
 });

@@ -1,5 +1,6 @@
 /** The API server as client-node reaches it: its kubeconfig, authentication, TLS and transport; plain JSON in and out. */
 import { IsomorphicFetchHttpLibrary, KubeConfig, RequestContext } from "@kubernetes/client-node";
+import { Turns } from "../turns.ts";
 
 /** What the API server answered other than success. `reason` is the machine-readable one of its Status. */
 export class ApiError extends Error {
@@ -31,8 +32,10 @@ export type ApiRequest = {
   readonly body?: unknown;
   /** Of the body; application/json where absent. */
   readonly contentType?: string;
-  /** Until the request is given up. */
+  /** Until the request is given up, once it is sent. */
   readonly timeoutSeconds?: number;
+  /** Whether it is sent at once, however many are under way: what comes too late is of no use. */
+  readonly urgent?: boolean;
 };
 
 export type WatchEvent = {
@@ -52,6 +55,11 @@ export type WatchRequest = {
 export type OnRequest = (verb: string, resource: string, code: number) => void;
 
 const REQUEST_TIMEOUT_SECONDS = 15;
+/**
+ * Requests under way at once, each on a connection of its own. More make the API server no faster, and it answers 429 where they are too many;
+ * whoever is beyond waits here, in order.
+ */
+const REQUESTS_AT_ONCE = 48;
 /** Connections are made anew after so long, so that certificates that were renewed meanwhile are read again. */
 const CONNECTIONS_SECONDS = 600;
 
@@ -61,6 +69,7 @@ export class ApiServer {
   readonly #config: KubeConfig;
   readonly #http = new IsomorphicFetchHttpLibrary();
   readonly #onRequest: OnRequest;
+  readonly #turns = new Turns(REQUESTS_AT_ONCE);
   #connections: { readonly dispatcher: Dispatcher; readonly since: number } | undefined;
 
   constructor(config: KubeConfig, onRequest: OnRequest = () => undefined) {
@@ -142,6 +151,15 @@ export class ApiServer {
     verb: Verb,
     path: string,
     request: ApiRequest & { readonly headers?: Readonly<Record<string, string>> } = {},
+  ): Promise<{ readonly headers: string; readonly text: string }> {
+    const sent = () => this.#send(verb, path, request);
+    return request.urgent ? sent() : this.#turns.take(sent);
+  }
+
+  async #send(
+    verb: Verb,
+    path: string,
+    request: ApiRequest & { readonly headers?: Readonly<Record<string, string>> },
   ): Promise<{ readonly headers: string; readonly text: string }> {
     const context = new RequestContext(this.#url(path), verb);
     for (const [name, value] of Object.entries(request.query ?? {})) {

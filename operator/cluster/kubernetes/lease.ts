@@ -23,7 +23,7 @@ type LeaseFacts = {
 type Stored = { readonly record: LeaseFacts; readonly version: string };
 
 /** Requests are given up soon: a renewal that takes longer is of no use. */
-const REQUEST_SECONDS = 5;
+const SOON = { timeoutSeconds: 5, urgent: true } as const;
 
 export class KubernetesLease {
   readonly #api: Pick<ApiServer, "request">;
@@ -38,8 +38,7 @@ export class KubernetesLease {
 
   async get(): Promise<Stored | undefined> {
     try {
-      const timeoutSeconds = REQUEST_SECONDS;
-      return storedOf(await this.#api.request<LeaseObject>("GET", this.#path(), { timeoutSeconds }));
+      return storedOf(await this.#api.request<LeaseObject>("GET", this.#path(), SOON));
     } catch (error) {
       if (error instanceof ApiError && error.code === 404) return undefined;
       throw error;
@@ -64,15 +63,14 @@ export class KubernetesLease {
       },
     };
     try {
-      const timeoutSeconds = REQUEST_SECONDS;
       const written =
         version === undefined
-          ? await this.#api.request<LeaseObject>("POST", this.#path(""), { body, timeoutSeconds })
+          ? await this.#api.request<LeaseObject>("POST", this.#path(""), { ...SOON, body })
           : // A patch: labels and annotations are those of whoever installed the operator.
             await this.#api.request<LeaseObject>("PATCH", this.#path(), {
               contentType: "application/merge-patch+json",
               body,
-              timeoutSeconds,
+              ...SOON,
             });
       return storedOf(written);
     } catch (error) {

@@ -30,6 +30,8 @@ export type TrainingJobReconciler = Omit<Actors, "aside"> & {
   readonly startedAt: number;
   /** Journal entries that were read before; absent: each is read whenever its job is looked at. */
   readonly entries?: ImmutableCache<JournalEntry>;
+  /** As in JobContext. */
+  readonly kept?: ImmutableCache<true>;
   readonly baselines: JobContext["baselines"];
   readonly version: string;
   /** Writes the report of a READY job; may be called again. */
@@ -93,6 +95,7 @@ async function advance(operator: TrainingJobReconciler, job: TrainingJob, aside:
     executor: operator.executor,
     baselines: operator.baselines,
     version: operator.version,
+    ...(operator.kept === undefined ? {} : { kept: operator.kept }),
   };
   if (find(journal.entries, "JobFinished")) return finished(operator, context);
   if (job.spec.suspend) return suspended(operator, job, journal);

@@ -23,6 +23,11 @@ class GrantingStore extends MemoryStore implements Grants {
     if (this.away) throw this.away;
     return super.exists(key);
   }
+  override async get(key: string): Promise<Uint8Array> {
+    this.looks++;
+    if (this.away) throw this.away;
+    return super.get(key);
+  }
   grantGet = async (key: string, seconds: number) => `get:${key}:${seconds}`;
   grantPut = async (key: string, seconds: number) => `put:${key}:${seconds}`;
   grantPost = async (prefix: string) => ({ url: "post", fields: { key: prefix } });
@@ -334,6 +339,22 @@ describe("what the platform does wrong", () => {
     pods.refusal = undefined;
     await begun("job-1");
     await executor.close();
+  });
+
+  it("is not looked for because a pod was made, placed or started, is looked for when it ends, and is read once", async () => {
+    executor = executorWith({ pollMs: { first: 60_000, last: 60_000 } });
+    await begun();
+    const before = store.looks;
+    for (const status of [{ phase: "Pending" }, running]) {
+      pods.change("team", "job-1", { nodeName: "n", status });
+      await pause(20);
+    }
+    expect(store.looks).toBe(before);
+    await store.put(EXECUTION.outcomeKey, encode(OUTCOME));
+    pods.change("team", "job-1", { phase: "Succeeded", status: { ...running, phase: "Succeeded" } });
+    await until(() => woken.length === 1);
+    expect(await executor.ensure(EXECUTION)).toEqual(OUTCOME);
+    expect(store.looks).toBe(before + 1);
   });
 
   it("is not looked for in a store that is away: the pod goes on", async () => {

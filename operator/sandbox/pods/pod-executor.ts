@@ -7,7 +7,8 @@
  */
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import { type ArtifactStore, NotFoundError } from "../../storage/artifact-store.ts";
+import { Turns } from "../../cluster/turns.ts";
+import { type ArtifactStore, NotFoundError, StoreError } from "../../storage/artifact-store.ts";
 import type { Grants } from "../../storage/grants.ts";
 import { ImmutableCache } from "../../storage/immutable-cache.ts";
 import {
@@ -34,7 +35,6 @@ import { ownerNamespace } from "./owner.ts";
 import { type OwnerReference, PodRefusedError, type Pods, type PodView } from "./pods.ts";
 import { grantSeconds, type PodSettings } from "./settings.ts";
 import { SharedInstalls } from "./shared-installs.ts";
-import { Turns } from "./turns.ts";
 import { Nudge, watchPod } from "./watch.ts";
 
 export type PodExecutorOptions = {
@@ -218,16 +218,17 @@ export class PodExecutor implements Executor {
     running.pods.push({ namespace, name });
     const start = this.#now();
     try {
-      await this.#begun.take(async () => {
+      const fresh = await this.#begun.take(async () => {
         running.abort.signal.throwIfAborted();
-        await this.#create(execution, name, attempts.next, lockKey);
+        return this.#create(execution, name, attempts.next, lockKey);
       });
       running.abort.signal.throwIfAborted();
       const verdict = await watchPod({
         pods,
         namespace,
         name,
-        look: () => this.#options.store.exists(execution.outcomeKey),
+        look: () => this.#isOver(execution),
+        fresh,
         nudge: running.nudge,
         now: this.#now,
         pollMs: this.#pollMs(),
@@ -272,18 +273,19 @@ export class PodExecutor implements Executor {
     await pods.remove(namespace, name).catch((error) => log("pod not removed", { pod: name, error }));
   }
 
+  /** Whether it made the pod; false where there was one, or need not be one any more. */
   async #create(
     execution: Execution,
     name: string,
     attempt: number,
     lockKey: string | undefined,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { pods, store, ownerReference, runtimeClassName } = this.#options;
     const namespace = ownerNamespace(execution.owner);
     // After a restart: it is there, with its errand.
-    if ((await pods.get(namespace, name)) !== undefined) return;
+    if ((await pods.get(namespace, name)) !== undefined) return false;
     // Or it was there, and ended and was removed since the store was looked at.
-    if (await store.exists(execution.outcomeKey)) return;
+    if (await store.exists(execution.outcomeKey)) return false;
     const claim = await this.#options.environmentsClaim(namespace);
     const settings: PodSettings = {
       ...this.#options.settings,
@@ -319,7 +321,7 @@ export class PodExecutor implements Executor {
     );
     try {
       await pods.ensurePolicies(namespace);
-      await pods.create(manifest);
+      return (await pods.create(manifest)) === "Created";
     } catch (error) {
       if (!(error instanceof PodRefusedError)) throw error;
       throw new PlatformError(error.reason, error.message, {
@@ -403,6 +405,16 @@ export class PodExecutor implements Executor {
       Outcome.shape.packages,
     );
     return packages === undefined ? outcome : { ...outcome, packages };
+  }
+
+  /** Read at once, and kept for who asks for it next. One that cannot be understood is there all the same: who asks is told. */
+  async #isOver(execution: Execution): Promise<boolean> {
+    try {
+      return (await this.#outcome(execution)) !== undefined;
+    } catch (error) {
+      if (error instanceof StoreError) throw error;
+      return true;
+    }
   }
 
   async #conclude(execution: Execution, outcome: Outcome): Promise<void> {

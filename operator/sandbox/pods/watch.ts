@@ -12,6 +12,8 @@ const EVENTS_MS = 15_000;
 /** Milliseconds after which a pod that no node has taken is not looked for in the store at every turn. */
 const UNPLACED_MS = 5_000;
 const GROWTH = 1.3;
+/** Of a pause, after which a look is due: timers may end a little before their time. */
+const EARLY = 0.95;
 
 /** A sleep that can be cut short. */
 export class Nudge {
@@ -52,6 +54,8 @@ export type Watch = {
   readonly name: string;
   /** Whether the outcome is in the store. */
   readonly look: () => Promise<boolean>;
+  /** Whether the pod was made just now, so that there is nothing to look for yet. */
+  readonly fresh: boolean;
   readonly nudge: Nudge;
   readonly now: () => number;
   readonly pollMs: () => { first: number; last: number };
@@ -74,7 +78,8 @@ export async function watchPod(watch: Watch): Promise<Verdict | Unbegun | undefi
   const { pods, namespace, name, nudge, now } = watch;
   const begun = now();
   let pause = watch.pollMs().first;
-  let looked = Number.NEGATIVE_INFINITY;
+  // Of the next look. That a pod was placed or started says nothing of its outcome, so a nudge alone is no reason for one.
+  let due = performance.now() + (watch.fresh ? pause * EARLY : 0);
   let seen = false;
   let started = false;
   let trouble: string | undefined;
@@ -85,9 +90,10 @@ export async function watchPod(watch: Watch): Promise<Verdict | Unbegun | undefi
     const ended = view === undefined ? seen : hasEnded(view);
     const unplaced = view?.nodeName === undefined && now() - begun > UNPLACED_MS;
     const { last } = watch.pollMs();
-    if (ended || !unplaced || now() - looked >= last * 5) {
+    if (ended || performance.now() >= due) {
       const there = await lookPatiently(watch.look);
-      looked = now();
+      due = performance.now() + (unplaced ? last * 5 : pause) * EARLY;
+      pause = Math.min(pause * GROWTH, Math.max(last, watch.pollMs().last));
       if (there) return undefined;
       if (there === undefined) {
         await nudge.sleep(last);
@@ -120,8 +126,7 @@ export async function watchPod(watch: Watch): Promise<Verdict | Unbegun | undefi
         );
       }
     }
-    await nudge.sleep(pause);
-    pause = Math.min(pause * GROWTH, Math.max(last, watch.pollMs().last));
+    await nudge.sleep(Math.max(1, Math.min(pause, due - performance.now())));
   }
 }
 
