@@ -176,6 +176,8 @@ export class Replay {
       get: (key) => store.get(key),
       put: (key, body) => store.put(key, body),
       exists: (key) => store.exists(key),
+      digest: (key) => store.digest(key),
+      copy: (from, to) => store.copy(from, to),
       list: (prefix) => store.list(prefix),
       deletePrefix: (prefix) => store.deletePrefix(prefix),
       uri: (key) => store.uri(key),
