@@ -38,7 +38,11 @@ export function findMinio(): string | undefined {
   return undefined;
 }
 
-export async function startMinio(program: string): Promise<Minio> {
+/** @param mebibytes of a file system of its own, in memory; as large as that of temporary files where absent */
+export async function startMinio(
+  program: string,
+  { mebibytes }: { readonly mebibytes?: number } = {},
+): Promise<Minio> {
   const directory = mkdtempSync(join(tmpdir(), "minio-"));
   const port = await freePort();
   const options = {
@@ -50,20 +54,22 @@ export async function startMinio(program: string): Promise<Minio> {
   };
   let running: ChildProcess | undefined;
   const start = async () => {
-    running = spawn(
-      program,
-      ["server", "--quiet", "--address", `127.0.0.1:${port}`, "--console-address", "127.0.0.1:0", directory],
-      {
-        env: {
-          HOME: directory,
-          MINIO_ROOT_USER: options.accessKey,
-          MINIO_ROOT_PASSWORD: options.secretKey,
-          MINIO_BROWSER: "off",
-          MINIO_UPDATE: "off",
-        },
-        stdio: "ignore",
+    const server = [
+      ...[program, "server", "--quiet", "--address", `127.0.0.1:${port}`],
+      ...["--console-address", "127.0.0.1:0", directory],
+    ];
+    const [command = "", ...parameters] =
+      mebibytes === undefined ? server : onTmpfs(server, mebibytes, directory);
+    running = spawn(command, parameters, {
+      env: {
+        HOME: directory,
+        MINIO_ROOT_USER: options.accessKey,
+        MINIO_ROOT_PASSWORD: options.secretKey,
+        MINIO_BROWSER: "off",
+        MINIO_UPDATE: "off",
       },
-    );
+      stdio: "ignore",
+    });
     const child = running;
     for (;;) {
       if (child.exitCode !== null) throw new Error(`MinIO ended with ${child.exitCode} before it answered`);
@@ -93,6 +99,13 @@ export async function startMinio(program: string): Promise<Minio> {
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** The command in a mount namespace of its own, where a directory is a file system in memory: gone with the process. */
+function onTmpfs(command: readonly string[], mebibytes: number, directory: string): string[] {
+  const isRoot = process.getuid?.() === 0;
+  const mount = `mount -t tmpfs -o size=${mebibytes}m tmpfs '${directory}' && exec "$@"`;
+  return ["unshare", "--mount", ...(isRoot ? [] : ["--map-root-user"]), "sh", "-c", mount, "sh", ...command];
 }
 
 /** A port that nobody listened on a moment ago. */

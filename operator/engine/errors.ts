@@ -5,10 +5,13 @@ export class WaitingError extends Error {
   override readonly name = "WaitingError";
   readonly reason: string;
   readonly requeueAfterSeconds: number;
-  constructor(reason: string, message: string, requeueAfterSeconds = 15) {
+  /** Whether the time until then is the platform's, and not that of the resource that waits. */
+  readonly uncharged: boolean;
+  constructor(reason: string, message: string, requeueAfterSeconds = 15, uncharged = false) {
     super(message);
     this.reason = reason;
     this.requeueAfterSeconds = requeueAfterSeconds;
+    this.uncharged = uncharged;
   }
 }
 

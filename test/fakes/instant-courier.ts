@@ -55,6 +55,8 @@ async function resultOf(errand: Errand, name: string, { post }: Wire): Promise<o
     case "Install": {
       const environment = sha256(errand.packages.join(" "));
       await post(errand.keep, `${environment}/lock.txt`, "");
+      // Of no bytes, and named by them.
+      await post(errand.keep, `${environment}/${sha256("")}.tar`, "");
       return { environment, packages: errand.packages.map((one) => ({ name: one, version: "1" })) };
     }
     case "Sandboxed": {

@@ -50,13 +50,16 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 const SUBRESOURCES: ReadonlySet<string> = new Set(["status"]);
 
-class Refusal extends Error {
+/** What `before` may throw: the answer that the call gets instead. */
+export class ApiRefusal extends Error {
   readonly code: number;
   readonly reason: string;
-  constructor(code: number, reason: string, message: string) {
+  readonly headers: Readonly<Record<string, string>>;
+  constructor(code: number, reason: string, message: string, headers: Readonly<Record<string, string>> = {}) {
     super(message);
     this.code = code;
     this.reason = reason;
+    this.headers = headers;
   }
 }
 
@@ -90,7 +93,12 @@ export class KubernetesApi implements AsyncDisposable {
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     server.on("request", (request: IncomingMessage, response: ServerResponse) => {
       this.#serve(request, response).catch((error: unknown) => {
-        const { code = 500, reason = "InternalError" } = error instanceof Refusal ? error : {};
+        const {
+          code = 500,
+          reason = "InternalError",
+          headers = {},
+        } = error instanceof ApiRefusal ? error : {};
+        for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
         answer(response, code, { kind: "Status", status: "Failure", code, reason, message: String(error) });
       });
     });
@@ -189,15 +197,15 @@ export class KubernetesApi implements AsyncDisposable {
       const present = this.#found(place.collection, place.namespace, place.name);
       const uid = body?.preconditions?.uid;
       if (uid !== undefined && uid !== present.metadata.uid)
-        throw new Refusal(409, "Conflict", "the uid in the precondition is not that of the object");
+        throw new ApiRefusal(409, "Conflict", "the uid in the precondition is not that of the object");
       return answer(response, 200, this.#remove(place.collection, present));
     }
-    throw new Refusal(405, "MethodNotAllowed", `${verb} is not spoken here`);
+    throw new ApiRefusal(405, "MethodNotAllowed", `${verb} is not spoken here`);
   }
 
   #found(collection: string, namespace: string, name: string): Json {
     const object = this.get(collection, namespace, name);
-    if (object === undefined) throw new Refusal(404, "NotFound", `${collection} "${name}" not found`);
+    if (object === undefined) throw new ApiRefusal(404, "NotFound", `${collection} "${name}" not found`);
     return object;
   }
 
@@ -205,7 +213,7 @@ export class KubernetesApi implements AsyncDisposable {
     const given = this.#options.defaulted?.(asked) ?? asked;
     const { name } = given.metadata;
     if (this.get(collection, namespace, name) !== undefined)
-      throw new Refusal(409, "AlreadyExists", `${collection} "${name}" already exists`);
+      throw new ApiRefusal(409, "AlreadyExists", `${collection} "${name}" already exists`);
     const object = {
       ...given,
       metadata: {
@@ -222,12 +230,12 @@ export class KubernetesApi implements AsyncDisposable {
   #patch({ collection, namespace, name, subresource }: ApiCall | Place, patch: Json, isApply: boolean): Json {
     const present = this.get(collection, namespace, name);
     if (present === undefined && isApply) return this.#create(collection, namespace, patch);
-    if (present === undefined) throw new Refusal(404, "NotFound", `${collection} "${name}" not found`);
+    if (present === undefined) throw new ApiRefusal(404, "NotFound", `${collection} "${name}" not found`);
     const { resourceVersion, uid } = patch.metadata ?? {};
     if (uid !== undefined && uid !== present.metadata.uid)
-      throw new Refusal(409, "Conflict", "the object has been deleted and made anew");
+      throw new ApiRefusal(409, "Conflict", "the object has been deleted and made anew");
     if (resourceVersion !== undefined && resourceVersion !== present.metadata.resourceVersion)
-      throw new Refusal(409, "Conflict", `${collection} "${name}" has been modified`);
+      throw new ApiRefusal(409, "Conflict", `${collection} "${name}" has been modified`);
     const merged = merge(present, patch);
     const status = subresource === "status";
     // Each way in changes its own part.
@@ -333,7 +341,7 @@ function placeOf(path: string): Place {
   const namespaced = parts[0] === "namespaces" && parts.length > 2;
   const [plural = "", name = "", subresource = ""] = namespaced ? parts.slice(2) : parts;
   if (root === "" || (subresource !== "" && !SUBRESOURCES.has(subresource)))
-    throw new Refusal(404, "NotFound", `there is no ${path}`);
+    throw new ApiRefusal(404, "NotFound", `there is no ${path}`);
   return {
     collection: `${root}/${plural}`,
     namespace: namespaced ? (parts[1] ?? "") : "",

@@ -20,7 +20,7 @@ import { ClusterOperator } from "../../operator/operator.ts";
 import { S3Store } from "../../operator/storage/minio.ts";
 import { type GeminiServer, startGeminiServer } from "../fakes/gemini-server.ts";
 import { PODS, runPods } from "../fakes/instant-nodes.ts";
-import { type Json, KubernetesApi } from "../fakes/kubernetes-api.ts";
+import { type Json, KubernetesApi, type KubernetesApiOptions } from "../fakes/kubernetes-api.ts";
 import { success } from "../fakes/scripts.ts";
 import type { Minio } from "../minio.ts";
 
@@ -133,16 +133,18 @@ export class World implements AsyncDisposable {
 
   /**
    * @param bucket of this world alone
+   * @param before called before each call of the API server, as KubernetesApiOptions has it
    * @param uid of each new object: the same in each world where absent, so that worlds can be compared
    */
   static async start(
     minio: Minio,
     bucket: string,
     uid: (object: Json) => string = ({ metadata }) => `0b5e2a1c-${metadata.name}`,
+    before: KubernetesApiOptions["before"] = () => undefined,
   ): Promise<World> {
     const defaulted = (object: Json): Json =>
       object.kind === "ModelDeployment" ? ModelDeployment.parse(object) : object;
-    const api = await KubernetesApi.start({ uid, defaulted });
+    const api = await KubernetesApi.start({ uid, defaulted, before });
     const steps = success() as readonly Json[];
     const gemini = await startGeminiServer({
       script: async ({ turn }) => {

@@ -164,7 +164,10 @@ async function ask(
     };
   } catch (error) {
     if (error instanceof LlmUnavailableError) {
-      const wait = Math.min(error.retryAfterSeconds ?? RETRY_SECONDS, Math.max(1, remaining.seconds));
+      const { retryAfterSeconds = RETRY_SECONDS } = error;
+      if (retryAfterSeconds >= UNCHARGED_SECONDS)
+        throw new WaitingError("LlmUnavailable", error.message, retryAfterSeconds, true);
+      const wait = Math.min(retryAfterSeconds, Math.max(1, remaining.seconds));
       throw new WaitingError("LlmUnavailable", error.message, wait);
     }
     if (error instanceof DOMException && error.name === "TimeoutError") {
@@ -177,6 +180,8 @@ async function ask(
 
 /** Between two tries where the service named no time. */
 const RETRY_SECONDS = 5;
+/** A wait that the service asks for and that is at least so long is not the job's time: a quota is used up, not a packet lost. */
+const UNCHARGED_SECONDS = 30;
 
 async function briefingOf(context: JobContext): Promise<Briefing> {
   const { job, journal, store } = context;

@@ -153,6 +153,17 @@ async function append(
   operator.onEntry?.(job, entry, entry.elapsedSeconds - (before?.elapsedSeconds ?? 0));
 }
 
+/** The platform's time is not the job's. Before there is an entry none is counted anyway. */
+async function stopClock(
+  operator: TrainingJobReconciler,
+  context: JobContext,
+  reason: string,
+): Promise<void> {
+  const last = context.journal.entries.at(-1);
+  if (last && last.type !== "JobSuspended")
+    await append(operator, context, { type: "JobSuspended", reason: reason.slice(0, 64) });
+}
+
 /** Turns what was thrown into a condition and a time to come back. */
 async function settle(
   operator: TrainingJobReconciler,
@@ -167,6 +178,7 @@ async function settle(
     const waitsForCode = error.reason === "Executing";
     if (waitsForCode) await resume(operator, context);
     if (!waitsForCode) await operator.cluster.event(job, "Warning", error.reason, error.message);
+    if (error.uncharged) await stopClock(operator, context, error.reason);
     await patch(
       operator,
       job,
@@ -189,10 +201,7 @@ async function settle(
       });
       return finished(operator, context);
     }
-    // The platform's time is not the job's. Before there is an entry none is counted anyway.
-    const last = journal.entries.at(-1);
-    if (isStalled(error) && last && last.type !== "JobSuspended")
-      await append(operator, context, { type: "JobSuspended", reason: error.reason.slice(0, 64) });
+    if (isStalled(error)) await stopClock(operator, context, error.reason);
     await patch(
       operator,
       job,
