@@ -64,6 +64,15 @@ describe("a model of a recipe's own class", () => {
     expect(server.runtime.status().restarts).toBeGreaterThan(0);
   });
 
+  test("that ends its process fails the request in flight alone: who asks while it is replaced waits for the next one", async () => {
+    const limits = { waitMilliseconds: 120_000 };
+    await using server = await modelServer(model.directory, { limits });
+    expect((await server.post("/predict", { rows: [faultyRow("die")] })).status).toBe(503);
+    const asked = await Promise.all([1, 2, 3].map(() => server.post("/predict", { rows: [ROW] })));
+    expect(asked.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(server.workers).toHaveLength(2);
+  });
+
   test("that sleeps is taken for hung after its time, and started again", async () => {
     await using server = await modelServer(model.directory, { limits: { batchMilliseconds: 300 } });
     const slept = await server.post("/predict", { rows: [faultyRow("sleep")] });

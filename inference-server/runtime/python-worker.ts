@@ -86,6 +86,8 @@ export class PythonWorker implements ModelRuntime {
   #lastFailure: string | undefined;
   #restarts = 0;
   #failures = 0;
+  /** Runs while a worker that served is replaced for the first time: what is asked meanwhile waits for the next one. */
+  #replacing: NodeJS.Timeout | undefined;
   #closing = false;
   #closed: Promise<void> | undefined;
   #started: { resolve: () => void; reject: (error: Error) => void } | undefined;
@@ -109,7 +111,8 @@ export class PythonWorker implements ModelRuntime {
 
   async predict(rows: RowBatch): Promise<Prediction> {
     if (this.#closing) throw new WorkerUnavailableError("the server is being stopped");
-    if (!this.#ready) throw new WorkerUnavailableError(this.#lastFailure ?? "its worker is starting");
+    if (!this.#ready && !this.#replacing)
+      throw new WorkerUnavailableError(this.#lastFailure ?? "its worker is starting");
     const predicted = this.#queue.add(rows);
     this.#options.observer.waiting(this.#queue.rows);
     this.#wake();
@@ -134,6 +137,7 @@ export class PythonWorker implements ModelRuntime {
   async #close(patienceMilliseconds: number): Promise<void> {
     // What waits is answered: nothing new gets in.
     this.#closing = true;
+    if (!this.#ready) this.#stopWaiting("the server is being stopped");
     if (this.#ready && (this.#working || this.#queue.rows > 0)) {
       const patience = Number.isFinite(patienceMilliseconds)
         ? setTimeout(() => this.#idle?.(), patienceMilliseconds)
@@ -167,6 +171,8 @@ export class PythonWorker implements ModelRuntime {
       this.#connection?.destroy(why);
       if (this.#closing) return;
       this.#fail(why);
+      // One that was to replace another is no better: nobody is to wait for a third.
+      if (this.#failures > 0) this.#stopWaiting(why);
       observer.workerEnded(why);
       if (this.#failures >= FIRST_STARTS - 1) {
         // Of no effect once it has started: from then on it is tried again for ever.
@@ -179,9 +185,22 @@ export class PythonWorker implements ModelRuntime {
     });
   }
 
+  /** What was in flight fails with its connection; what waits goes on waiting where a worker that served has ended. */
   #fail(why: string): void {
+    const served = this.#ready;
     this.#ready = false;
     this.#lastFailure = why;
+    if (this.#closing) this.#stopWaiting(why);
+    else if (served) {
+      const { waitMilliseconds } = this.#options.limits;
+      this.#replacing = setTimeout(() => this.#stopWaiting(why), waitMilliseconds);
+    } else if (!this.#replacing) this.#stopWaiting(why);
+  }
+
+  /** Nobody waits for a worker any longer, until one is ready. */
+  #stopWaiting(why: string): void {
+    clearTimeout(this.#replacing);
+    this.#replacing = undefined;
     this.#queue.rejectAll(new WorkerUnavailableError(why));
   }
 
@@ -230,6 +249,7 @@ export class PythonWorker implements ModelRuntime {
     } catch (error) {
       const refused = error instanceof ModelRefusedError || error instanceof ModelFailedError;
       this.#fail((error as Error).message);
+      this.#stopWaiting((error as Error).message);
       connection.destroy((error as Error).message);
       // Once is enough: it is the same model next time. A worker that merely died is tried again.
       if (refused) this.#started?.reject(new ModelRefusedError((error as Error).message));
@@ -238,6 +258,8 @@ export class PythonWorker implements ModelRuntime {
     clearTimeout(this.#loading);
     clearTimeout(loading);
     this.#ready = true;
+    clearTimeout(this.#replacing);
+    this.#replacing = undefined;
     this.#failures = 0;
     observer.workerReady(this.#engine, this.#refused);
     this.#started?.resolve();

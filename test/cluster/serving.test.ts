@@ -19,6 +19,7 @@ import { eventually, withCluster } from "./cluster.ts";
 import { watched } from "./history.ts";
 import { type Client, clientIn } from "./load.ts";
 import { type Environment, pickled, plant } from "./planted.ts";
+import { processesOf } from "./processes.ts";
 import { artifactStore } from "./store.ts";
 
 const EXAMPLES = new URL("../../examples/", import.meta.url).pathname;
@@ -229,6 +230,53 @@ describe("two servers under load", () => {
       console.info(`kill: ${requests} requests, failed: ${JSON.stringify(failures)}`);
     },
     2 * MINUTES,
+  );
+
+  // Their processes are looked for on this machine.
+  test.runIf(cluster.own).each([
+    ["front", "inference-server/server.js"],
+    ["model", "autoai_runner.serve.worker"],
+  ])(
+    "of which the %s of one has its process killed give no wrong answer, and fail at most what was in flight",
+    async (name, words) => {
+      const containerOf = async (uid?: string): Promise<Json> => {
+        const pod = (await podsOf("steady")).find(
+          ({ metadata }) => uid === undefined || metadata.uid === uid,
+        );
+        const container = pod.status.containerStatuses.find((one: Json) => one.name === name);
+        return { uid: pod.metadata.uid, container };
+      };
+      const { uid, container } = await containerOf();
+      const stop = await client.load(url("steady"), NOTHING, CONNECTIONS, values);
+      const [victim = 0, ...others] = processesOf(container.containerID, words);
+      expect(others).toEqual([]);
+      process.kill(victim, "SIGKILL");
+      await eventually("another process in its place", 60, async () => {
+        const { container: now } = await containerOf(uid);
+        const [next] = processesOf(now.containerID ?? "none", words);
+        return next !== undefined && next !== victim;
+      });
+      await until(
+        "steady",
+        "two servers",
+        (status) => serves(digests.two)(status) && status.replicas === 2,
+        90,
+      );
+      const { failures, wrong, requests } = await stop();
+      const { container: after } = await containerOf(uid);
+      // The worker is replaced by its keeper, in the same container.
+      expect(after.restartCount - container.restartCount).toBe(name === "front" ? 1 : 0);
+      expect(wrong).toBe(0);
+      // A connection that is refused, by a front that is gone, has carried no request: whoever asks anew is answered.
+      const { ECONNREFUSED: refused = 0, ...sent } = failures;
+      const failed = Object.values(sent).reduce((sum, count) => sum + count, 0);
+      expect(failed, JSON.stringify(failures)).toBeLessThanOrEqual(CONNECTIONS);
+      expect(requests).toBeGreaterThan(100);
+      console.info(
+        `${name} killed: ${requests} requests, failed: ${JSON.stringify(sent)}, refused: ${refused}`,
+      );
+    },
+    3 * MINUTES,
   );
 });
 

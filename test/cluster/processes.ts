@@ -1,0 +1,23 @@
+/** Processes of containers, as this machine sees them: it is the node, or the host of the node's container. */
+import { readdirSync, readFileSync } from "node:fs";
+
+/**
+ * Ids of the processes of a container whose command line has the words.
+ * @param containerId as a pod's status has it: containerd://ID
+ */
+export function processesOf(containerId: string, words: string): number[] {
+  const id = containerId.replace(/^\w+:\/\//, "");
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => textOf(name, "cgroup").includes(id) && textOf(name, "cmdline").includes(words))
+    .map(Number);
+}
+
+/** Empty where it has ended meanwhile. */
+function textOf(process: string, file: string): string {
+  try {
+    return readFileSync(`/proc/${process}/${file}`, "utf8").replaceAll("\0", " ");
+  } catch {
+    return "";
+  }
+}
