@@ -1,4 +1,5 @@
 /** Every value of the chart: set to something else than its default, what is seen of it. */
+import { labelsOf } from "../../operator/serving/names.ts";
 import { type Manifest, only } from "./helm.ts";
 
 export type Case = {
@@ -535,6 +536,16 @@ export const CASES: readonly Case[] = [
     as: { ports: [{ protocol: "TCP", port: 3128 }] },
   },
   { set: { "metrics.serviceMonitor.enabled": true }, seen: kinds("ServiceMonitor"), as: 1 },
+  {
+    // With the labels and the port that pods of servers have.
+    set: { "metrics.serviceMonitor.enabled": true },
+    seen: (all) => all.find(({ kind }) => kind === "PodMonitor")?.spec,
+    as: {
+      namespaceSelector: { any: true },
+      selector: { matchLabels: { "app.kubernetes.io/name": labelsOf("churn")["app.kubernetes.io/name"] } },
+      podMetricsEndpoints: [{ port: "http", path: "/metrics", interval: "30s" }],
+    },
+  },
   {
     set: { "metrics.serviceMonitor.labels": { release: "prometheus" } },
     given: { "metrics.serviceMonitor.enabled": true },

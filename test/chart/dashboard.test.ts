@@ -1,5 +1,6 @@
-/** The Grafana dashboard asks for what the operator tells. */
+/** The Grafana dashboard asks for what the operator and the servers of models tell. */
 import { expect, test } from "vitest";
+import { metrics } from "../../inference-server/metrics.ts";
 import { Metrics } from "../../operator/observability/metrics.ts";
 import { only, render } from "./helm.ts";
 
@@ -22,12 +23,21 @@ const { registry } = new Metrics({
   jobs: () => ({ TRAINING: 0, READY: 0, ERROR: 0, Suspended: 0 }),
   leads: () => false,
 });
-/** Labels of each metric, as the operator declares it; what a histogram is asked by has a name of its own. */
-const declared = new Map(
-  (registry.getMetricsAsArray() as unknown as { name: string; type: string; labelNames: string[] }[]).map(
-    (metric) => [metric.type === "histogram" ? `${metric.name}_bucket` : metric.name, metric.labelNames],
-  ),
-);
+const served = metrics({ name: "model", digest: "0".repeat(64) });
+served.drift(() => ({ rows: 0, columns: new Map() }));
+type Declared = { readonly name: string; readonly type: string; readonly labelNames: readonly string[] };
+/** Labels of each metric, as it is declared; what a histogram is asked by has names of its own. */
+const declaredIn = (found: { getMetricsAsArray(): unknown }, labels: readonly string[]) =>
+  (found.getMetricsAsArray() as Declared[]).flatMap(({ name, type, labelNames }) =>
+    (type === "histogram" ? [`${name}_bucket`, `${name}_count`] : [name]).map(
+      (asked) => [asked, [...labelNames, ...labels]] as const,
+    ),
+  );
+const declared = new Map([
+  // Its processes are told of as the operator's are.
+  ...declaredIn(served.registry, ["model", "digest"]),
+  ...declaredIn(registry, []),
+]);
 /** Labels that Prometheus adds to what it scrapes. */
 const SCRAPED = ["namespace", "pod", "job", "le"];
 
@@ -48,9 +58,9 @@ test("each panel asks for metrics that the operator has, by labels that they hav
   }
 });
 
-test("each metric of the operator's own is on a panel", () => {
+test("each metric of our own is on a panel", () => {
   const asked = expressions.map(({ expr }) => expr).join("\n");
-  const own = [...declared.keys()].filter((name) => name.startsWith("autoai_"));
+  const own = [...declared.keys()].filter((name) => /^autoai_(?!.*_count$)/.test(name));
   expect(own.filter((name) => !asked.includes(name))).toEqual([]);
 });
 

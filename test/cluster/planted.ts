@@ -21,6 +21,8 @@ export type Planted = {
   readonly name: string;
   /** What its model predicts. */
   readonly value: number;
+  /** What the graph in its package predicts; absent: it has none. */
+  readonly exported?: number;
   readonly recipeFrom?: string;
   readonly verified?: number;
 };
@@ -44,6 +46,30 @@ export async function pickled(expression: string): Promise<Buffer> {
   return stdout;
 }
 
+/** A graph over the column `ask` that gives one number for every row. */
+async function graphOf(value: number): Promise<Buffer> {
+  const program = `
+import sys, onnx
+from onnx import TensorProto as t, helper as h
+nodes = [
+    h.make_node("Shape", ["ask"], ["shape"]),
+    h.make_node("ConstantOfShape", ["shape"], ["table"], value=h.make_tensor("value", t.FLOAT, [1], [float(sys.argv[1])])),
+    h.make_node("Reshape", ["table", "flat"], ["values"]),
+]
+graph = h.make_graph(
+    nodes, "number",
+    [h.make_tensor_value_info("ask", t.STRING, [None, 1])],
+    [h.make_tensor_value_info("values", t.FLOAT, [None])],
+    [h.make_tensor("flat", t.INT64, [1], [-1])],
+)
+model = h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], ir_version=8)
+sys.stdout.buffer.write(model.SerializeToString())`;
+  const { stdout } = await promisify(execFile)(PYTHON, ["-B", "-c", program, String(value)], {
+    encoding: "buffer",
+  });
+  return stdout;
+}
+
 /** Makes the job, READY. Gives the digest of its model. */
 export async function plant(
   cluster: Cluster,
@@ -52,7 +78,7 @@ export async function plant(
   environment: Environment,
   job: Planted,
 ): Promise<string> {
-  const { name, recipeFrom, value, verified = 0.8 } = job;
+  const { name, recipeFrom } = job;
   const manifest = {
     apiVersion: "autoai.dev/v1alpha1",
     kind: "TrainingJob",
@@ -66,7 +92,8 @@ export async function plant(
   };
   await cluster.apply(manifest);
   const read = TrainingJob.parse(await cluster.get("trainingjobs.autoai.dev", namespace, name));
-  const digest = await packed(store, read, environment, value, verified);
+  const { verified = 0.8 } = job;
+  const digest = await packed(store, read, environment, job);
   await store.put(reportKey(read), Buffer.from("<p>planted</p>"));
   const journal = await Journal.load(store, journalPrefix(read), { now: Date.now }, 0);
   const entry = published(2);
@@ -90,14 +117,14 @@ async function packed(
   store: ArtifactStore,
   { metadata }: TrainingJob,
   environment: Environment,
-  value: number,
-  verified: number,
+  { value, exported, verified = 0.8 }: Planted,
 ): Promise<string> {
   const files: Readonly<Record<string, Uint8Array>> = {
     "trained_model.joblib": await pickled(`Model(${value}.0)`),
     "recipe/behaviour.py": readFileSync(join(PROGRAMS, "behaviour.py")),
     "lock.txt": environment.lock,
     "reference.csv": Buffer.from("ask\nnothing\nsomething\n"),
+    ...(exported === undefined ? {} : { "model.onnx": await graphOf(exported) }),
     "reference-predictions.csv": Buffer.from(`prediction\n${value}.0\n${value}.0\n`),
   };
   const manifest = modelManifest({

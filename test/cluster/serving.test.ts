@@ -463,10 +463,69 @@ test(
 );
 
 test(
+  "an exported model is served without Python where it is asked for, and only behind the gate",
+  async () => {
+    await planted("graph", 5, { exported: 5 });
+    await planted("wrong-graph", 6, { exported: 7 });
+    const about = { runtime: "Onnx", resources: { cpu: "100m", memory: "256Mi" } };
+    await deploy("graph", { ...about, modelRef: { trainingJob: "graph" } });
+    const status = await until("graph", "the server", serves(digests.graph), 90);
+    expect(status.runtime).toBe("Onnx");
+    expect((await client.ask(url("graph", "/v1/model"))).body).toMatchObject({ runtime: { engine: "Onnx" } });
+    await answers("graph", 5);
+    // Not equal to its pipeline on the reference rows.
+    await deploy("graph", { ...about, modelRef: { trainingJob: "wrong-graph" } });
+    const refused = await until(
+      "graph",
+      "the refusal",
+      (one) => condition(one, "Stalled")?.status === "True",
+      90,
+    );
+    expect(refused.lastFailure).toMatch(/^ModelRefused: this is not the model that was published: /);
+    expect(refused).toMatchObject({ runtime: "Onnx", modelDigest: digests.graph });
+    await answers("graph", 5);
+  },
+  4 * MINUTES,
+);
+
+test(
+  "an autoscaler decides how many servers there are, by what the spec says of it, until it is taken out again",
+  async () => {
+    const scaled = (minReplicas: number, maxReplicas: number) =>
+      deploy("graph", {
+        ...{
+          runtime: "Onnx",
+          resources: { cpu: "100m", memory: "256Mi" },
+          modelRef: { trainingJob: "graph" },
+        },
+        autoscaling: { minReplicas, maxReplicas, targetCpuPercent: 60 },
+      });
+    const autoscaler = () => cluster.get<Json>("horizontalpodautoscalers", namespace, "graph");
+    await scaled(1, 2);
+    await eventually("the autoscaler", 30, async () => (await autoscaler())?.spec.maxReplicas === 2);
+    expect((await autoscaler()).spec).toMatchObject({
+      scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "graph" },
+      metrics: [{ resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 60 } } }],
+    });
+    // What it is told by the spec it does without metrics too, of which this cluster has none.
+    await scaled(2, 3);
+    const status = await until("graph", "two servers", ({ replicas }) => replicas === 2, 120);
+    expect(status.modelDigest).toBe(digests.graph);
+    expect((await autoscaler()).status.conditions).toContainEqual(
+      expect.objectContaining({ type: "AbleToScale", status: "True" }),
+    );
+    expect((await autoscaler()).spec.maxReplicas).toBe(3);
+    await cluster.kubectl("delete", "modeldeployments.autoai.dev", "graph", "-n", namespace);
+    await eventually("the end of the autoscaler", 60, async () => (await autoscaler()) === undefined);
+  },
+  5 * MINUTES,
+);
+
+test(
   "what is deleted leaves nothing",
   async () => {
     await cluster.kubectl("delete", "modeldeployments.autoai.dev", "steady", "wild", "-n", namespace);
-    await nothingLeft(/steady|wild/);
+    await nothingLeft(/steady|wild|graph/);
   },
   2 * MINUTES,
 );
