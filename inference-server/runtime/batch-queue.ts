@@ -50,6 +50,10 @@ export class BatchQueue {
     return this.#rows;
   }
 
+  get requests(): number {
+    return this.#waiting.length;
+  }
+
   /** @throws OverloadedError where more would wait than may */
   add(rows: RowBatch): Promise<Prediction> {
     if (this.#rows > 0 && this.#rows + rows.count > this.#limits.waitingRows) {

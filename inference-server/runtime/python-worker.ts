@@ -1,8 +1,10 @@
 /**
  * ModelRuntime over a Python worker: batches while it is busy, one batch in flight, and starts it again when it dies.
  *
- * No timer decides when a batch is sent. A worker that is idle gets what waits at once; while it works, requests queue,
- * and what queued is the next batch, which is sent before the last one is answered (docs/serving.md has the figures).
+ * A worker that is idle gets what waits at once; while it works, requests queue, and what queued is the next batch, which is sent
+ * before the last one is answered. Only where batches are few rows that take milliseconds together as they would alone, the last one is
+ * answered first, and those who asked are given a moment to ask again: else two halves of them take turns, each waiting for the other
+ * (docs/serving.md has the figures).
  */
 import type { Server } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -25,6 +27,13 @@ import { listen, WorkerConnection, type WorkerLauncher, type WorkerProcess } fro
 
 /** Starts that may fail before the first that succeeds. */
 const FIRST_STARTS = 3;
+/** Rows of a batch up to which it costs about as much as a single one: what takes long is the pipeline's steps. */
+const GATHERED_ROWS = 128;
+/** A batch that is over sooner is not waited for: timers are no finer than a millisecond. */
+const GATHERED_LEAST_MILLISECONDS = 3;
+/** Part of a batch's time that those whom it answered are waited for, and milliseconds at most. */
+const GATHERING_SHARE = 0.25;
+const GATHERING_MILLISECONDS = 10;
 const FRAME_SLACK_BYTES = 64 * 1024;
 
 const Greeting = z.discriminatedUnion("kind", [
@@ -283,13 +292,33 @@ export class PythonWorker implements ModelRuntime {
         continue;
       }
       this.#working = true;
+      const start = this.#options.clock.now();
       const answer = this.#ask(connection, batch);
       answerLast();
       answerLast = await answer;
+      const milliseconds = this.#options.clock.now() - start;
+      const rows = batch.reduce((sum, one) => sum + one.rows.count, this.#queue.rows);
+      if (milliseconds < GATHERED_LEAST_MILLISECONDS || rows > GATHERED_ROWS) continue;
+      answerLast();
+      answerLast = nothing;
+      await this.#gather(this.#queue.requests + batch.length, milliseconds);
     }
     answerLast();
     this.#working = false;
     this.#idle?.();
+  }
+
+  /** Until so many requests wait, or those that do have waited for a small part of what a batch takes. */
+  async #gather(requests: number, batchMilliseconds: number): Promise<void> {
+    const most = Math.min(GATHERING_MILLISECONDS, batchMilliseconds * GATHERING_SHARE);
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, most);
+      this.#wake = () => {
+        if (this.#ready && !this.#closing && this.#queue.requests < requests) return;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   /** Sends a batch; what is returned settles its requests. Never rejects. */

@@ -146,10 +146,12 @@ def unpack_environment(store: Store, url: str, directory: Path, sha256: str | No
         tar = subprocess.Popen(arguments, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
         assert tar.stdin is not None and tar.stderr is not None
         try:
-            with contextlib.suppress(BrokenPipeError):
-                for piece in content:
-                    digest.update(piece)
+            for piece in content:
+                digest.update(piece)
+                # Where tar has given up, what else there is says still whether this is what was made.
+                with contextlib.suppress(BrokenPipeError):
                     tar.stdin.write(piece)
+            with contextlib.suppress(BrokenPipeError):
                 tar.stdin.close()
         except BaseException:
             tar.kill()
@@ -157,8 +159,7 @@ def unpack_environment(store: Store, url: str, directory: Path, sha256: str | No
         finally:
             said = tar.stderr.read(2000).decode("utf-8", "replace").strip()
             code = tar.wait()
-        # Where tar gave up, it has not seen all bytes, and that is for it to say.
-        if code == 0 and sha256 is not None and digest.hexdigest() != sha256:
+        if sha256 is not None and digest.hexdigest() != sha256:
             clear()
             raise Failure(
                 "DigestMismatch",

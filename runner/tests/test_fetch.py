@@ -160,6 +160,11 @@ def test_an_archive_of_other_bytes_than_the_model_was_published_with_is_refused_
     assert failure.reason == "DigestMismatch"
     assert "the archive of the environment was changed" in failure.message
     assert not list(world.environment.iterdir())
+    # What is no archive at all is not called a broken one.
+    archive.write_bytes(b"poison" * 1_000_000)
+    assert world.refused().reason == "DigestMismatch"
+    with tarfile.open(archive, "w") as tar:
+        tar.add(poisoned.parent, "bin")
     # One that was published before archives had a digest says nothing of them.
     world.seal()
     world.bring()
