@@ -27,7 +27,6 @@ function gateway(): Gateway {
       version: "1.0.0",
       providers: ["Offline"],
       namespace: "default",
-      batches: true,
     },
     list: async (kind) => cluster.list(kind),
     async get(kind, { namespace, name }) {

@@ -15,8 +15,6 @@ export type About = {
   readonly providers: readonly ("Offline" | "Gemini")[];
   /** Of what is made here where nothing else is said; in a cluster the user chooses. */
   readonly namespace: string;
-  /** Whether CSVs are scored and past predictions are read through the console. */
-  readonly batches: boolean;
 };
 
 export type Deployment = { readonly namespace: string; readonly name: string; readonly job: string };
@@ -59,6 +57,20 @@ export type Answer = {
   readonly warnings: readonly unknown[];
 };
 
+/** What servers of a deployment counted since each of them began. */
+export type Traffic = {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** Servers that run, and those of them that were asked. */
+  readonly servers: number;
+  readonly asked: number;
+  readonly requests: number;
+  /** Of these, those that failed by no fault of who asked. */
+  readonly failures: number;
+  /** How many requests took at most so many seconds, ascending; each has those before it in it. */
+  readonly buckets: readonly { readonly upTo: number; readonly count: number }[];
+};
+
 export interface Models {
   manifest(job: TrainingJob): Promise<ModelManifest>;
   /** Rows that the model was tried on when it was published, as a request would have them. */
@@ -69,4 +81,6 @@ export interface Models {
   predictCsv(job: TrainingJob, csv: Uint8Array): Promise<Uint8Array>;
   /** Lines of the prediction log since a moment (ms), oldest first. */
   log(job: TrainingJob, since: number): AsyncIterable<string>;
+  /** Absent where deployments are no servers of their own. */
+  traffic?(deployment: Place): Promise<Traffic>;
 }

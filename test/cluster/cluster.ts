@@ -45,8 +45,9 @@ export type Cluster = {
   /**
    * Installs the chart as `make cluster` does, with an operator for all namespaces, and waits until it is ready; or sees to
    * it that no such operator runs, for tests that run one of their own.
+   * @param values of the chart beside those of `make cluster`
    */
-  operator(wanted: "running" | "absent"): Promise<void>;
+  operator(wanted: "running" | "absent", values?: Readonly<Record<string, unknown>>): Promise<void>;
   /** AutoAI's CRDs as this tree has them, without the chart. */
   kinds(): Promise<void>;
   /** A program in a pod's container. */
@@ -138,10 +139,13 @@ export function withCluster(): Cluster {
 
   const exec = (pod_namespace: string, pod: string, ...command: string[]) =>
     run(["exec", "-n", pod_namespace, pod, "--", ...command]);
-  const operator = async (wanted: "running" | "absent") => {
+  const operator: Cluster["operator"] = async (wanted, values = {}) => {
     if (wanted === "running") {
+      const sets = Object.entries(values).map(
+        ([path, value]) => `--set-json=${path}=${JSON.stringify(value)}`,
+      );
       const env = { ...process.env, ...(kubeconfig === undefined ? {} : { KUBECONFIG: kubeconfig }) };
-      await promisify(execFile)(join(here, "install"), { env });
+      await promisify(execFile)(join(here, "install"), sets, { env });
       return;
     }
     const labels = "app.kubernetes.io/name=autoai,app.kubernetes.io/component=operator";

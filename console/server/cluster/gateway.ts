@@ -2,6 +2,7 @@
 import { API_VERSION } from "../../../operator/api/meta.ts";
 import type { KindName, Resource, ResourceByKind } from "../../../operator/cluster/cluster.ts";
 import type { ArtifactStore } from "../../../operator/storage/artifact-store.ts";
+import type { Pages } from "../../../operator/storage/pages.ts";
 import type { Streams } from "../../../operator/storage/streams.ts";
 import type { ChangeLog } from "../changes.ts";
 import { ConsoleError } from "../errors.ts";
@@ -14,7 +15,7 @@ import { collection, type Watches } from "./watches.ts";
 export type ClusterGatewayOptions = {
   readonly api: UserApi;
   readonly token: string;
-  readonly store: ArtifactStore & Streams;
+  readonly store: ArtifactStore & Pages & Streams;
   readonly watches: Watches;
   readonly version: string;
 };
@@ -51,7 +52,6 @@ export class ClusterGateway implements Gateway {
       version,
       providers: ["Offline", "Gemini"],
       namespace: "default",
-      batches: false,
     };
   }
 

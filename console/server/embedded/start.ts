@@ -65,7 +65,6 @@ export async function startEmbeddedConsole(options: EmbeddedConsoleOptions): Pro
       version: installation.version,
       providers: env.GEMINI_API_KEY && missing === undefined ? ["Offline", "Gemini"] : ["Offline"],
       namespace: "default",
-      batches: true,
     },
     env,
     uploadFolder,

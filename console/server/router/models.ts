@@ -70,6 +70,15 @@ export const models = router({
       return rowOf(await ctx.gateway.deploy({ namespace, name: input.deployment, job: name }));
     }),
 
+  /** Of a deployment, not of a job. */
+  traffic: procedure.input(PlaceInput).query(async ({ ctx, input }) => {
+    await ctx.gateway.get("ModelDeployment", input);
+    if (!ctx.gateway.models?.traffic) {
+      throw new ConsoleError("Unavailable", "on one machine nothing is deployed");
+    }
+    return ctx.gateway.models.traffic(input);
+  }),
+
   log: procedure
     .input(z.strictObject({ place: PlaceInput, since: z.number().min(0), contains: z.string().max(200) }))
     .query(async ({ ctx, input }) => {
@@ -82,7 +91,9 @@ export const models = router({
         kept.push(line);
         if (kept.length > SHOWN) kept.shift();
       }
-      return { matching, entries: kept.reverse().map(loggedOf) };
+      // Newest first, whichever deployment was asked.
+      const entries = kept.map(loggedOf).sort((one, other) => other.time.localeCompare(one.time));
+      return { matching, entries };
     }),
 });
 

@@ -43,8 +43,14 @@ export const artifactRoutes: FastifyPluginAsync<Served> = async (app, { signedIn
   app.get("/api/predictions/:namespace/:name", async (request, reply) => {
     const { gateway } = await signedIn(request);
     const { job, models } = await modelOf(gateway, parsed(Job, request.params));
-    const lines = models.log(job, parsed(Since, request.query).since);
-    const body = Readable.from(terminated(lines), { objectMode: false });
+    const lines = terminated(models.log(job, parsed(Since, request.query).since));
+    // What refuses the first line refuses the download; later it could only be broken off.
+    const first = await lines.next();
+    const all = async function* (): AsyncGenerator<string> {
+      if (!first.done) yield first.value;
+      yield* lines;
+    };
+    const body = Readable.from(all(), { objectMode: false });
     return download(reply, `${job.metadata.name}-predictions.ndjson`, "application/x-ndjson").send(body);
   });
 };

@@ -35,8 +35,8 @@ export default function ModelPage(place: Place) {
           <Tabs value={tab} onChange={setTab}>
             <Tabs.List>
               <Tabs.Tab value="try">Try it</Tabs.Tab>
-              {me.batches && <Tabs.Tab value="batch">A CSV</Tabs.Tab>}
-              {me.batches && <Tabs.Tab value="log">Past predictions</Tabs.Tab>}
+              <Tabs.Tab value="batch">A CSV</Tabs.Tab>
+              <Tabs.Tab value="log">Past predictions</Tabs.Tab>
               <Tabs.Tab value="lineage">Lineage</Tabs.Tab>
             </Tabs.List>
             <Tabs.Panel value="try" pt="md">

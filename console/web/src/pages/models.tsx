@@ -7,6 +7,8 @@ import { type Column, ResourceList } from "../parts/list.tsx";
 import { Page } from "../parts/page.tsx";
 import { StateBadge } from "../parts/state-badge.tsx";
 import { Empty, Forbidden, Loading } from "../parts/states.tsx";
+import { DeploymentTraffic } from "../parts/traffic.tsx";
+import { useMe } from "../session.tsx";
 
 const MODELS: readonly Column<JobRow>[] = [
   {
@@ -27,7 +29,14 @@ const MODELS: readonly Column<JobRow>[] = [
 const DEPLOYMENTS: readonly Column<DeploymentRow>[] = [
   { title: "Deployment", cell: ({ name }) => <span className="wrap">{name}</span> },
   { title: "State", cell: ({ state }) => <StateBadge state={state} /> },
-  { title: "Model of job", cell: ({ job }) => <span className="wrap">{job}</span> },
+  {
+    title: "Model of job",
+    cell: ({ namespace, job }) => (
+      <Anchor component={Link} href={`/models/${namespace}/${job}`} className="wrap">
+        {job}
+      </Anchor>
+    ),
+  },
   { title: "Replicas", cell: ({ replicas }) => replicas ?? "" },
   { title: "Runtime", cell: ({ runtime }) => runtime ?? "" },
   { title: "Address", cell: ({ url }) => <span className="wrap mono">{url ?? ""}</span> },
@@ -35,6 +44,7 @@ const DEPLOYMENTS: readonly Column<DeploymentRow>[] = [
 ];
 
 export default function Models() {
+  const me = useMe();
   const { connection, denied } = useLive();
   const ready = useRows("TrainingJob").filter(({ state }) => state === "Ready");
   const deployments = useRows("ModelDeployment");
@@ -66,6 +76,7 @@ export default function Models() {
               <ResourceList rows={deployments} columns={DEPLOYMENTS} label="deployments" />
             </section>
           )}
+          {deployments.length > 0 && me.mode === "Cluster" && <DeploymentTraffic deployments={deployments} />}
         </Stack>
       )}
     </Page>

@@ -49,7 +49,7 @@ export function PredictionLog({ place }: { place: { namespace: string; name: str
       {log.isError && <Problem error={log.error} onRetry={() => log.refetch()} />}
       {log.data?.entries.length === 0 && (
         <Empty title="Nothing was asked">
-          What is predicted here or by autoai serve is logged; nothing of it fits.
+          What is predicted is logged, within a minute where a cluster serves it; nothing of it fits.
         </Empty>
       )}
       {log.data && log.data.entries.length > 0 && (

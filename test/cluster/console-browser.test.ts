@@ -1,0 +1,261 @@
+/**
+ * The console as people of a cluster have it: installed by the chart, reached through a forwarded port, a browser with a pasted token.
+ * Two of them, each with a namespace of one's own.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { inspected, launch, WIDE, watched } from "../console/browser.ts";
+import { MINUTES, ROOT } from "../e2e/harness.ts";
+import { freePort } from "../minio.ts";
+import { eventually, withCluster } from "./cluster.ts";
+
+const cluster = withCluster();
+
+type Person = {
+  readonly namespace: string;
+  readonly token: string;
+  readonly context: BrowserContext;
+  readonly page: Page;
+  readonly violations: readonly string[];
+};
+
+let origin = "";
+let port = 0;
+let forward: ChildProcess | undefined;
+let browser: Browser;
+let ada: Person;
+let bob: Person;
+
+/** The way to the console, as docs/console.md has it; ended and begun again it is a connection that was lost. */
+async function connect(): Promise<void> {
+  const begun = spawn(
+    cluster.program,
+    [...cluster.flags, ...["port-forward", "-n", "autoai-system", "service/autoai-console", `${port}:8080`]],
+    { stdio: ["ignore", "ignore", "inherit"] },
+  );
+  forward = begun;
+  await eventually("the console", 60, async () => {
+    if (begun.exitCode !== null) throw new Error(`kubectl port-forward ended with ${begun.exitCode}`);
+    return fetch(`${origin}/healthz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  });
+}
+
+async function disconnect(): Promise<void> {
+  const ended = new Promise((resolve) => forward?.once("close", resolve));
+  if (forward?.kill("SIGKILL")) await ended;
+  forward = undefined;
+}
+
+/** Somebody who may edit AutoAI's kinds and ask models in a namespace of one's own, and nothing else. */
+async function person(name: string): Promise<Person> {
+  const namespace = await cluster.namespace(`browser-${name}`);
+  const subject = { kind: "ServiceAccount", name, namespace };
+  const role = (rules: object[]) => ({
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "Role",
+    metadata: { name: "autoai", namespace },
+    rules,
+  });
+  await cluster.apply(
+    { apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } },
+    role([
+      { apiGroups: ["autoai.dev"], resources: ["*"], verbs: ["*"] },
+      { apiGroups: [""], resources: ["services/proxy"], verbs: ["create"] },
+    ]),
+    {
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "RoleBinding",
+      metadata: { name, namespace },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "autoai" },
+      subjects: [subject],
+    },
+    {
+      apiVersion: "v1",
+      kind: "PersistentVolumeClaim",
+      metadata: { name: "autoai-environments", namespace },
+      spec: { accessModes: ["ReadWriteMany"], resources: { requests: { storage: "10Gi" } } },
+    },
+  );
+  const token = (await cluster.kubectl("create", "token", name, "-n", namespace, "--duration=1h")).trim();
+  const context = await browser.newContext({ viewport: WIDE, reducedMotion: "reduce" });
+  const page = await context.newPage();
+  return { namespace, token, context, page, ...watched(page) };
+}
+
+const heading = ({ page }: Person, name: string) =>
+  page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
+const live = ({ page }: Person) => page.locator('[data-connection="Live"]').waitFor();
+
+async function signIn(who: Person): Promise<void> {
+  await who.page.goto(origin);
+  await heading(who, "Sign in to AutoAI");
+  await who.page.getByLabel("Token").fill(who.token);
+  await who.page.getByRole("button", { name: "Sign in" }).click();
+  await heading(who, "Dashboard");
+}
+
+async function look(who: Person, namespace: string): Promise<void> {
+  await who.page.getByLabel("Namespace").fill(namespace);
+  await who.page.getByLabel("Namespace").press("Enter");
+}
+
+beforeAll(async () => {
+  port = await freePort();
+  origin = `http://localhost:${port}`;
+  browser = await launch();
+  await cluster.operator("running", { "console.enabled": true, "console.origins": [origin] });
+  await connect();
+  [ada, bob] = [await person("ada"), await person("bob")];
+}, 5 * MINUTES);
+
+afterAll(async () => {
+  await browser?.close();
+  await disconnect();
+  // The next installation has none.
+  await cluster.kubectl(
+    "delete",
+    "deployment",
+    "autoai-console",
+    "-n",
+    "autoai-system",
+    "--ignore-not-found",
+  );
+});
+
+test("a token that is none is refused on the page", async () => {
+  await bob.page.goto(origin);
+  await heading(bob, "Sign in to AutoAI");
+  await bob.page.getByLabel("Token").fill("nonsense");
+  await bob.page.getByRole("button", { name: "Sign in" }).click();
+  await bob.page.getByRole("alert").getByText("the API server does not take this token").waitFor();
+  await inspected(bob.page, "cluster-sign-in");
+});
+
+describe("the whole way", () => {
+  test(
+    "from a token over a CSV, a training and its transcript to a deployment, predictions, and out",
+    async () => {
+      const { page, namespace } = ada;
+      await signIn(ada);
+      await look(ada, namespace);
+      await live(ada);
+      await page.getByRole("link", { name: "Datasets" }).click();
+      await heading(ada, "Datasets");
+      const lines = readFileSync(`${ROOT}/examples/data/churn.csv`, "utf8").split("\n");
+      const file = (count: number) => Buffer.from(`${lines.slice(0, count + 1).join("\n")}\n`);
+      const choose = (name: string, buffer: Buffer) =>
+        page.locator('input[type="file"]').first().setInputFiles({ name, mimeType: "text/csv", buffer });
+      await choose("customers.csv", file(300));
+      await page.getByRole("button", { name: "Upload" }).click();
+      await heading(ada, "customers");
+      await page.getByRole("heading", { name: "Columns" }).waitFor({ timeout: 3 * MINUTES });
+
+      await page.getByRole("link", { name: "Train on it" }).click();
+      await page.getByRole("region", { name: "Manifest" }).getByText("target: Churn").waitFor();
+      await page.getByLabel("Steps").fill("1");
+      await page.getByLabel("Seconds").fill("1200");
+      await page.getByLabel("Good enough at").fill("0.1");
+      await page.getByRole("region", { name: "Manifest" }).getByText('score: "0.1"').waitFor();
+      await page.getByRole("button", { name: "Train", exact: true }).click();
+      await heading(ada, "customers");
+      await page.getByText("Data prepared").waitFor({ timeout: 5 * MINUTES });
+
+      // In the middle of the transcript nothing comes through any more, while things go on.
+      const resumed: Promise<string>[] = [];
+      page.on("request", (request) => {
+        const stream = /jobs\.journal|resources\.changes/.exec(request.url())?.[0];
+        if (stream === undefined) return;
+        const after = async () => (await request.allHeaders())["last-event-id"];
+        resumed.push(
+          after().then(
+            (id = "nothing") => `${stream} after ${id}`,
+            () => stream,
+          ),
+        );
+      });
+      await disconnect();
+      await page.locator('[data-connection="Broken"]').waitFor();
+      await cluster.apply({
+        apiVersion: "autoai.dev/v1alpha1",
+        kind: "Dataset",
+        metadata: { name: "meanwhile", namespace },
+        spec: { source: { upload: true } },
+      });
+      await connect();
+      await live(ada);
+      await page.getByRole("link", { name: "Try the model" }).waitFor({ timeout: 10 * MINUTES });
+      await page.getByRole("article", { name: /^Published candidate/ }).waitFor();
+      const told = (await Promise.all(resumed)).join("\n");
+      expect(told).toMatch(/jobs\.journal after \d/);
+      expect(told).toMatch(/resources\.changes after \S+\d/);
+      await page.evaluate("window.scrollTo(0, 0)");
+      await page.getByText("Data prepared").waitFor();
+      expect(await page.getByText("Data prepared").count()).toBe(1);
+      await inspected(page, "cluster-job");
+
+      await page.getByRole("link", { name: "Try the model" }).click();
+      await page.getByRole("button", { name: "Deploy" }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "Deploy" }).click();
+      await heading(ada, "Models");
+      await page
+        .getByRole("region", { name: "deployments" })
+        .getByText("Ready")
+        .waitFor({ timeout: 5 * MINUTES });
+      await inspected(page, "cluster-models");
+      await page.getByRole("link", { name: "customers" }).first().click();
+      await expect
+        .poll(() => page.getByRole("textbox", { name: "Age", exact: true }).inputValue())
+        .toMatch(/^\d+$/);
+      await page.getByRole("button", { name: "Predict Churn" }).click();
+      await page.getByTestId("prediction").waitFor({ timeout: 2 * MINUTES });
+      await page.getByRole("heading", { name: "What moved it" }).waitFor();
+      await inspected(page, "cluster-try");
+
+      // What came while nothing was heard is there.
+      await page.getByRole("link", { name: "Datasets" }).click();
+      await page.getByRole("link", { name: "meanwhile" }).waitFor();
+      expect(ada.violations).toEqual([]);
+    },
+    20 * MINUTES,
+  );
+
+  test("nothing of it is seen by who lives in another namespace", async () => {
+    await signIn(bob);
+    await look(bob, bob.namespace);
+    for (const [link, empty] of [
+      ["Datasets", "No data set yet"],
+      ["Jobs", "No job yet"],
+      ["Models", "No model yet"],
+    ] as const) {
+      await bob.page.getByRole("link", { name: link, exact: true }).click();
+      await heading(bob, link);
+      await bob.page.getByText(empty).first().waitFor();
+      await look(bob, ada.namespace);
+      await bob.page.getByText(/You may not list the/).waitFor();
+      expect(await bob.page.getByText("customers").count()).toBe(0);
+      await look(bob, bob.namespace);
+    }
+    await bob.page.goto(`${origin}/jobs/${ada.namespace}/customers`);
+    await bob.page.getByText("You may not see this").first().waitFor();
+    await inspected(bob.page, "cluster-denied");
+    expect(await bob.page.getByText("Data prepared").count()).toBe(0);
+    expect(bob.violations).toEqual([]);
+  });
+
+  test("a session whose token counts for nothing any more leads to the sign-in page; so does signing out, for good", async () => {
+    await cluster.kubectl("delete", "serviceaccount", "bob", "-n", bob.namespace);
+    await bob.page.goto(origin);
+    await heading(bob, "Sign in to AutoAI");
+    const kept = await ada.context.cookies();
+    await ada.page.getByRole("button", { name: "Sign out" }).click();
+    await heading(ada, "Sign in to AutoAI");
+    await ada.context.addCookies(kept);
+    await ada.page.goto(`${origin}/datasets`);
+    await heading(ada, "Sign in to AutoAI");
+  });
+});
