@@ -209,7 +209,9 @@ describe("the whole way", () => {
       await inspected(page, "cluster-models");
       await page.getByRole("link", { name: "customers" }).first().click();
       await expect
-        .poll(() => page.getByRole("textbox", { name: "Age", exact: true }).inputValue())
+        .poll(() => page.getByRole("textbox", { name: "Age", exact: true }).inputValue(), {
+          timeout: MINUTES,
+        })
         .toMatch(/^\d+$/);
       await page.getByRole("button", { name: "Predict Churn" }).click();
       await page.getByTestId("prediction").waitFor({ timeout: 2 * MINUTES });
