@@ -42,7 +42,7 @@ faults: ## seeded schedules of faults, and what held (ARGS="--schedules N", ARGS
 	@scripts/setup --dev
 	@npx node test/faults/main.ts $(ARGS)
 
-bench-%: ## measure beside the peer, and write bench/results/NAME.json and .md (quality, intake, overhead, cluster, serving)
+bench-%: ## measure beside the peer, and write bench/results/NAME.json and .md (quality, intake, overhead, cluster, serving, console)
 	@scripts/setup --dev
 	@if [ -x bench/$*/run ]; then bench/$*/run $(ARGS); else .venv/bin/python bench/$*.py $(ARGS); fi
 

@@ -25,10 +25,13 @@ export function useRows<K extends Row["kind"]>(kind: K): readonly RowOf[K][] {
     () =>
       [...rows.values()]
         .filter((row): row is RowOf[K] => row.kind === kind)
-        .sort((one, other) => other.created.localeCompare(one.created) || one.key.localeCompare(other.key)),
+        .sort((one, other) => ordered(other.created, one.created) || ordered(one.key, other.key)),
     [rows, kind],
   );
 }
+
+/** By code points: thousands of names are sorted at each change, and a language's rules take twenty times as long. */
+const ordered = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0);
 
 export function LiveProvider({
   namespace,

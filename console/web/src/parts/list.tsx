@@ -1,6 +1,6 @@
 /** A table of resources: filtered by what is typed, a page at a time, so that thousands are as quick as ten. */
 import { Group, Pagination, ScrollArea, Stack, Table, Text, TextInput } from "@mantine/core";
-import { type ReactNode, useMemo, useState } from "react";
+import { memo, type ReactNode, useDeferredValue, useMemo, useState } from "react";
 import type { Row } from "../../../server/rows.ts";
 import { count } from "./format.ts";
 
@@ -19,12 +19,14 @@ export function ResourceList<R extends Row>({
 }) {
   const [typed, setTyped] = useState("");
   const [page, setPage] = useState(1);
+  // What is typed shows at once, what is found as soon as there is time for it.
+  const sought = useDeferredValue(typed);
   const found = useMemo(() => {
-    const words = typed.trim().toLowerCase();
+    const words = sought.trim().toLowerCase();
     return words === ""
       ? rows
       : rows.filter(({ key, state, message }) => `${key} ${state} ${message}`.toLowerCase().includes(words));
-  }, [rows, typed]);
+  }, [rows, sought]);
   const pages = Math.max(1, Math.ceil(found.length / PAGE));
   const current = Math.min(page, pages);
   return (
@@ -52,18 +54,14 @@ export function ResourceList<R extends Row>({
           </Table.Thead>
           <Table.Tbody>
             {found.slice((current - 1) * PAGE, current * PAGE).map((row) => (
-              <Table.Tr key={row.key}>
-                {columns.map(({ title, cell }) => (
-                  <Table.Td key={title}>{cell(row)}</Table.Td>
-                ))}
-              </Table.Tr>
+              <Line key={row.key} row={row} columns={columns as readonly Column<Row>[]} />
             ))}
           </Table.Tbody>
         </Table>
       </ScrollArea>
       {found.length === 0 && (
         <Text c="dimmed" role="status">
-          None of them fits “{typed}”.
+          None of them fits “{sought}”.
         </Text>
       )}
       {pages > 1 && (
@@ -80,3 +78,14 @@ export function ResourceList<R extends Row>({
     </Stack>
   );
 }
+
+/** Drawn again when its row changed, and not when another did. */
+const Line = memo(function Line({ row, columns }: { row: Row; columns: readonly Column<Row>[] }) {
+  return (
+    <Table.Tr>
+      {columns.map(({ title, cell }) => (
+        <Table.Td key={title}>{cell(row)}</Table.Td>
+      ))}
+    </Table.Tr>
+  );
+});

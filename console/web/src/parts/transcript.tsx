@@ -1,7 +1,7 @@
 /** The transcript: only what is on screen is in the page, so that hundreds of steps scroll as ten do. */
 import { Alert, Badge, Button, Group, Paper, Stack, Text } from "@mantine/core";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { useLayoutEffect, useMemo, useRef, useState } from "react";
+import { memo, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { CallView, EntryView } from "../../../server/transcript.ts";
 import { Block } from "./block.tsx";
 import { Code, Diff } from "./code.tsx";
@@ -16,25 +16,37 @@ type Told = {
   readonly before: readonly (string | undefined)[];
 };
 
-export function toldOf(entries: readonly EntryView[]): Told[] {
-  const files = new Map<string, string>();
-  let last = 0;
-  return entries.map((entry) => {
-    const took = Math.max(0, entry.elapsed - last);
-    last = entry.elapsed;
+/** A transcript is only added to: what was told before stays the same object, so that it is not drawn again. */
+export class Teller {
+  readonly #told: Told[] = [];
+  readonly #files = new Map<string, string>();
+
+  of(entries: readonly EntryView[]): readonly Told[] {
+    const isMore = this.#told.every(({ entry }, index) => entry === entries[index]);
+    if (!isMore) {
+      this.#told.length = 0;
+      this.#files.clear();
+    }
+    for (const entry of entries.slice(this.#told.length)) this.#told.push(this.#next(entry));
+    return [...this.#told];
+  }
+
+  #next(entry: EntryView): Told {
+    const took = Math.max(0, entry.elapsed - (this.#told.at(-1)?.entry.elapsed ?? 0));
     const calls = entry.type === "Reply" ? entry.calls : [];
     const before = calls.map(({ path, code }) => {
       if (path === undefined || code === undefined) return undefined;
-      const known = files.get(path);
-      files.set(path, code);
+      const known = this.#files.get(path);
+      this.#files.set(path, code);
       return known;
     });
     return { entry, took, before };
-  });
+  }
 }
 
 export function Transcript({ entries }: { entries: readonly EntryView[] }) {
-  const told = useMemo(() => toldOf(entries), [entries]);
+  const [teller] = useState(() => new Teller());
+  const told = useMemo(() => teller.of(entries), [teller, entries]);
   const list = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   // biome-ignore lint/correctness/useExhaustiveDependencies: what is above grows with what comes
@@ -99,7 +111,8 @@ function headOf(entry: EntryView): string {
   }
 }
 
-function Entry({ told: { entry, took, before } }: { told: Told }) {
+/** Not drawn again while others are scrolled past it. */
+const Entry = memo(function Entry({ told: { entry, took, before } }: { told: Told }) {
   return (
     <Paper withBorder p="md">
       <Stack gap="sm">
@@ -122,7 +135,7 @@ function Entry({ told: { entry, took, before } }: { told: Told }) {
       </Stack>
     </Paper>
   );
-}
+});
 
 function Body({ entry, before }: { entry: EntryView; before: Told["before"] }) {
   switch (entry.type) {
@@ -247,14 +260,18 @@ function Call({
 }
 
 function Folded({ title, text, open = false }: { title: string; text: string; open?: boolean }) {
+  const [unfolded, setUnfolded] = useState(open && text.length < 4000);
   return (
-    <details open={open && text.length < 4000}>
+    <details open={unfolded} onToggle={(event) => setUnfolded(event.currentTarget.open)}>
       <summary>
         {title}, {text.length} characters
       </summary>
-      <Block label={title} soft>
-        {text}
-      </Block>
+      {/* Ten megabytes that nobody looks at need no place on the page. */}
+      {unfolded && (
+        <Block label={title} soft>
+          {text}
+        </Block>
+      )}
     </details>
   );
 }
