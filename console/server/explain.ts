@@ -57,7 +57,8 @@ export async function explained(
 
 function usualOf({ type, mean, top }: ColumnProfile): unknown {
   if (type === "Integer" && mean !== undefined) return Math.round(mean);
-  if (type === "Number" && mean !== undefined) return mean;
+  // As a person would say it; what is shown is what was tried.
+  if (type === "Number" && mean !== undefined) return Number(mean.toPrecision(4));
   const most = top[0]?.value;
   return type === "Boolean" && most !== undefined ? most === "True" : most;
 }

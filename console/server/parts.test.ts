@@ -277,28 +277,35 @@ test("what moved a prediction is what changes it when it is replaced by the usua
   const manifest = {
     task: "BinaryClassification",
     classes: ["no", "yes"],
-    features: ["age", "plan", "id"].map((name) => ({
+    features: ["age", "spent", "plan", "id"].map((name) => ({
       name,
-      type: { age: "Integer", plan: "Category", id: "Identifier" }[name],
+      type: { age: "Integer", spent: "Number", plan: "Category", id: "Identifier" }[name],
     })),
   } as never;
   const table = profile([
     column("age", "Integer", { mean: 40.4 }),
+    column("spent", "Number", { mean: 0.123456789 }),
     column("plan", "Category", { top: [{ value: "basic", count: 9 }] }),
     column("id", "Identifier"),
   ]);
   const { of, moved } = await explained(
     manifest,
     table,
-    { age: 90, plan: "basic", id: "x" },
+    { age: 90, spent: 0, plan: "basic", id: "x" },
     async (rows) => ({
       predictions: rows.map(() => "yes"),
-      probabilities: rows.map(({ age }) => ({ yes: Number(age) / 100, no: 1 - Number(age) / 100 })),
+      probabilities: rows.map(({ age, spent }) => {
+        const yes = Number(age) / 100 - Number(spent);
+        return { yes, no: 1 - yes };
+      }),
       warnings: [],
     }),
   );
   expect(of).toBe("yes");
-  expect(moved).toEqual([{ field: "age", usual: "40", by: expect.closeTo(0.5, 9) }]);
+  expect(moved).toEqual([
+    { field: "age", usual: "40", by: expect.closeTo(0.5, 9) },
+    { field: "spent", usual: "0.1235", by: expect.closeTo(0.1235, 9) },
+  ]);
 });
 
 test("a reply's code is shown apart from its arguments, and what is long is cut", () => {

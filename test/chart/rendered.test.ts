@@ -185,6 +185,13 @@ test("helm lint finds nothing, by default and with every optional part", () => {
   }
 });
 
+test("what Kubernetes makes of the console's Service is none of the console's settings", () => {
+  const all = render(nested({ "console.enabled": true, "console.origins": ["https://autoai.example.org"] }));
+  const spec = only(all, "Deployment", "autoai-console").spec.template.spec;
+  // Of a Service autoai-console it would make AUTOAI_CONSOLE_PORT=tcp://10.0.0.1:8080.
+  expect(spec.enableServiceLinks).toBe(false);
+});
+
 test("two releases in one cluster share no name", () => {
   const of = (name: string, namespace: string) =>
     render(nested({ "crds.install": namespace === "one" }), { name, namespace }).map(

@@ -59,26 +59,35 @@ export function watched(page: Page): { readonly violations: string[] } {
   return { violations };
 }
 
+/** What moves has come to rest; what turns for ever does not count. */
+const RESTED = `new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))).then(() => Promise.all(document.getAnimations()
+  .filter(({ effect }) => effect.getComputedTiming().endTime < 10_000)
+  .map(({ finished }) => finished.catch(() => undefined)))).then(() => undefined)`;
+
 /** WCAG 2.2 AA in both colours, and pictures of each, wide and narrow. */
 export async function inspected(page: Page, name: string, fullPage = true): Promise<void> {
+  const before = page.viewportSize() ?? WIDE;
   for (const scheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
     await page.locator(`html[data-mantine-color-scheme="${scheme}"]`).waitFor({ state: "attached" });
-    await page.screenshot({ path: join(SCREENSHOTS, `${name}-${scheme}.png`), fullPage });
+    const pictured = async (width: "wide" | "narrow"): Promise<void> => {
+      await page.evaluate(RESTED);
+      await page.screenshot({ path: join(SCREENSHOTS, `${name}-${width}-${scheme}.png`), fullPage });
+    };
+    await pictured("wide");
     await page.evaluate(AXE);
     // The report is a page of its own, with tests of its own.
     const found = await page.evaluate(`axe.run({ exclude: ["iframe"] }, {
       runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], iframes: false,
     }).then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes.map((node) => node.html + " " + node.failureSummary).join(" | ")))`);
     expect(found, `${name}, ${scheme}`).toEqual([]);
+    await page.setViewportSize({ width: 360, height: 740 });
+    await pictured("narrow");
+    const tooWide = await page.evaluate(
+      "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+    );
+    expect(tooWide, `${name} scrolls sideways at 360 px`).toBe(0);
+    await page.setViewportSize(before);
   }
   await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
-  const before = page.viewportSize() ?? WIDE;
-  await page.setViewportSize({ width: 360, height: 740 });
-  await page.screenshot({ path: join(SCREENSHOTS, `${name}-narrow.png`), fullPage });
-  const tooWide = await page.evaluate(
-    "document.documentElement.scrollWidth - document.documentElement.clientWidth",
-  );
-  expect(tooWide, `${name} scrolls sideways at 360 px`).toBe(0);
-  await page.setViewportSize(before);
 }

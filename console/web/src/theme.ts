@@ -9,6 +9,7 @@ export const theme = createTheme({
   fontFamilyMonospace: "ui-monospace, SFMono-Regular, Menlo, Consolas, 'Noto Sans Mono', monospace",
   headings: { fontWeight: "600", sizes: { h1: { fontSize: "1.6rem" }, h2: { fontSize: "1.2rem" } } },
   defaultRadius: "md",
+  respectReducedMotion: true,
 });
 
 export const variables: CSSVariablesResolver = ({ colors }) => ({

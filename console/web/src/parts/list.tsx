@@ -83,8 +83,11 @@ export function ResourceList<R extends Row>({
 const Line = memo(function Line({ row, columns }: { row: Row; columns: readonly Column<Row>[] }) {
   return (
     <Table.Tr>
-      {columns.map(({ title, cell }) => (
-        <Table.Td key={title}>{cell(row)}</Table.Td>
+      {columns.map(({ title, cell }, index) => (
+        // A name is not broken up for the sake of the columns beside it.
+        <Table.Td key={title} miw={index === 0 ? 140 : undefined}>
+          {cell(row)}
+        </Table.Td>
       ))}
     </Table.Tr>
   );

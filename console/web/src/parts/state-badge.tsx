@@ -14,7 +14,7 @@ const COLORS: Readonly<Record<State, string>> = {
 /** The state in words; the dot repeats it in colour. */
 export function StateBadge({ state }: { state: State }) {
   return (
-    <Badge variant="dot" color={COLORS[state]} tt="none">
+    <Badge variant="dot" color={COLORS[state]} tt="none" miw="max-content">
       {state}
     </Badge>
   );
