@@ -7,7 +7,7 @@ import { type Cluster, eventually } from "./cluster.ts";
 import { storePod } from "./minio-pod.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const KEYS = { accessKey: "tester-access", secretKey: "tester-secret-key" };
+export const KEYS = { accessKey: "tester-access", secretKey: "tester-secret-key" };
 
 export type Store = { readonly endpoint: string; readonly stop: () => void };
 

@@ -286,7 +286,7 @@ try {
     runs.push(await run(jobs, plane, minio, gemini));
     say(JSON.stringify({ ...runs.at(-1), jobSeconds: undefined }));
     await gemini.close();
-    const table = writeLoad(ROOT, plane.name, runs);
+    const table = writeLoad(ROOT, plane.name, values.agent, runs);
     if (jobs === counts.at(-1)) console.log(table);
   }
 } finally {

@@ -35,17 +35,32 @@ const MOST_MIB = 400e6 / 1024 ** 2;
 const LONGEST_WAIT = 1;
 const GOAL_JOBS = 1000;
 
-export function writeLoad(root: string, plane: string, runs: readonly Run[]): string {
+/** What the scripted LLM does, as a sentence of the table. */
+const AGENTS: Readonly<Record<string, string>> = {
+  model:
+    "The agent writes a program, runs it, and saves its model, which is verified; the better of it and the baselines is published.",
+  stop: "The agent does nothing, whatever it is reminded of: two baselines are verified, and the better one is published.",
+};
+
+export function writeLoad(root: string, plane: string, agent: string, runs: readonly Run[]): string {
   const about = circumstances(root);
-  const text = markdown(plane, runs, `${about.machine}; commit ${about.commit}; ${about.at}.`);
+  const text = markdown(
+    plane,
+    AGENTS[agent] ?? agent,
+    runs,
+    `${about.machine}; commit ${about.commit}; ${about.at}.`,
+  );
   const folder = join(root, "bench/results");
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "cluster-load.json"), `${JSON.stringify({ ...about, plane, runs }, null, 1)}\n`);
+  writeFileSync(
+    join(folder, "cluster-load.json"),
+    `${JSON.stringify({ ...about, plane, agent, runs }, null, 1)}\n`,
+  );
   writeFileSync(join(folder, "cluster-load.md"), text);
   return text;
 }
 
-function markdown(plane: string, runs: readonly Run[], about: string): string {
+function markdown(plane: string, agent: string, runs: readonly Run[], about: string): string {
   const row = (name: string, cell: (run: Run) => string | number) =>
     `| ${name} | ${runs.map(cell).join(" | ")} |`;
   const most = runs.reduce((one, other) => (other.jobs > one.jobs ? other : one));
@@ -58,6 +73,7 @@ function markdown(plane: string, runs: readonly Run[], about: string): string {
     `One operator, built, as a process of this machine; a MinIO and the scripted LLM beside it; pods on ${plane}. Such pods run`,
     "no code: a stand-in for their couriers (test/fakes/instant-courier.ts) leaves in the store, by the grants of each pod's errand, what a courier",
     "would, made up. So the figures are the operator's and the control plane's, and say nothing of training. All jobs are applied at once.",
+    agent,
     "",
     row("jobs at once", ({ jobs }) => jobs),
     `| --- |${" --- |".repeat(runs.length)}`,
