@@ -5,6 +5,7 @@ import { type Feature, ModelManifest, packagePrefix } from "../api/model-manifes
 import { type ColumnProfile, Profile } from "../api/profile.ts";
 import type { TrainingJob } from "../api/trainingjob.ts";
 import { archiveIn, environmentLockOf } from "../sandbox/environment-keys.ts";
+import type { ObjectDigest } from "../storage/artifact-store.ts";
 import { dataKey, encode, type JobContext, ownerKey, readJson, sha256 } from "./context.ts";
 import type { FinalScore } from "./publish.ts";
 import { MODEL_FILE, modelKey, ONNX_FILE, onnxKey, predictionsKey } from "./verify.ts";
@@ -40,16 +41,16 @@ export async function packageModel(
   ];
   // A job that an earlier version prepared has none.
   if (await store.exists(trainingProfileKey(job))) sources.push([PROFILE_FILE, trainingProfileKey(job)]);
-  const bodies = await Promise.all(sources.map(async ([path, key]) => [path, await store.get(key)] as const));
-  const files = Object.fromEntries(
-    bodies.map(([path, body]) => [path, { sha256: sha256(body), size: body.byteLength }]),
-  );
+  // A model may be larger than the operator's memory: nothing of it passes through here but its digest.
+  const files: Record<string, ObjectDigest> = {};
+  for (const [path, key] of sources) files[path] = await store.digest(key);
   const profile = await readJson(store, dataKey(job, "profile.json"), Profile);
   const archive = await archiveIn(store, job.metadata.namespace ?? "default", recipe.environment);
   const manifest = encode(ModelManifest.parse(manifestOf(context, publication, profile, files, archive)));
   const digest = sha256(manifest);
   const prefix = packagePrefix(ownerKey(job), digest);
-  for (const [path, body] of bodies) await store.put(`${prefix}/${path}`, body);
+  // What is changed meanwhile differs from its digest, and is loaded by nobody.
+  for (const [path, key] of sources) await store.copy(key, `${prefix}/${path}`);
   // Last: where it stands, the package is whole.
   await store.put(`${prefix}/${MANIFEST_FILE}`, manifest);
   return { prefix, digest };

@@ -111,6 +111,16 @@ test("a model says by which archive its environment is served, where there is on
   expect(provenance).toMatchObject({ environment, environmentArchive: "a".repeat(64) });
 });
 
+test("a model is packed without being read, for it may be larger than the operator's memory", async () => {
+  const { apply, until, store } = world();
+  const read = vi.spyOn(store, "get");
+  apply();
+  await until("AgentFinished");
+  const keys = await store.list("models/team/churn/");
+  expect(keys.filter((key) => key.endsWith("/trained_model.joblib"))).toHaveLength(1);
+  expect(read.mock.calls.filter(([key]) => key.endsWith("trained_model.joblib"))).toEqual([]);
+});
+
 describe("a store that takes nothing for a while", () => {
   const full = () => Promise.reject(new StoreError("StoreUnavailable", "it is full"));
 

@@ -8,6 +8,10 @@ export interface ArtifactStore {
   /** Writes only where nothing stands (`If-None-Match: *`). False where something stood; it is left as it was. */
   create(key: string, body: Uint8Array): Promise<boolean>;
   exists(key: string): Promise<boolean>;
+  /** What an object is, however large: it is read through, and not held. Throws NotFoundError. */
+  digest(key: string): Promise<ObjectDigest>;
+  /** Another object of the same content, whole or not at all, however large. Throws NotFoundError. */
+  copy(from: string, to: string): Promise<void>;
   /** Keys that start with the prefix, sorted. */
   list(prefix: string): Promise<string[]>;
   /** Deletes every key that starts with the prefix. May be called twice. */
@@ -15,6 +19,8 @@ export interface ArtifactStore {
   /** The key as a person or another system would write it: s3://bucket/key or file:///path. */
   uri(key: string): string;
 }
+
+export type ObjectDigest = { readonly sha256: string /** Bytes. */; readonly size: number };
 
 export class NotFoundError extends Error {
   override readonly name = "NotFoundError";

@@ -21,9 +21,9 @@ import {
 } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type ArtifactStore, NotFoundError } from "./artifact-store.ts";
+import { type ArtifactStore, NotFoundError, type ObjectDigest } from "./artifact-store.ts";
 import { checkKey, checkPrefix } from "./key.ts";
-import type { StoredStream, Streams } from "./streams.ts";
+import { digestOf, type StoredStream, type Streams } from "./streams.ts";
 
 /** No key starts with a dot, so nothing of it is ever listed. */
 const PARTIAL = ".partial";
@@ -51,6 +51,21 @@ export class FileStore implements ArtifactStore, Streams {
     if (facts.isFile()) return { size: facts.size, body: file.createReadStream() };
     await file.close();
     throw new NotFoundError(key);
+  }
+
+  async digest(key: string): Promise<ObjectDigest> {
+    return digestOf(await this.open(key));
+  }
+
+  async copy(from: string, to: string): Promise<void> {
+    const partial = this.#partial();
+    try {
+      await absent(from, copyFile(this.#path(from), partial, constants.COPYFILE_EXCL));
+      await chmod(partial, 0o644);
+      await this.#place(partial, this.#path(to));
+    } finally {
+      await rm(partial, { force: true });
+    }
   }
 
   async put(key: string, body: Uint8Array): Promise<void> {

@@ -1,21 +1,33 @@
 /** ArtifactStore in memory, for tests and for what need not outlive the process. */
-import { type ArtifactStore, NotFoundError } from "./artifact-store.ts";
+import { type ArtifactStore, NotFoundError, type ObjectDigest } from "./artifact-store.ts";
 import { checkKey, checkPrefix } from "./key.ts";
 import { PAGE, type Pages } from "./pages.ts";
-import { type StoredStream, type Streams, streamOf } from "./streams.ts";
+import { digestOf, type StoredStream, type Streams, streamOf } from "./streams.ts";
 
 export class MemoryStore implements ArtifactStore, Pages, Streams {
   readonly #objects = new Map<string, Uint8Array>();
 
   async get(key: string): Promise<Uint8Array> {
+    return this.#body(key).slice();
+  }
+
+  #body(key: string): Uint8Array {
     checkKey(key);
     const body = this.#objects.get(key);
     if (body === undefined) throw new NotFoundError(key);
-    return body.slice();
+    return body;
   }
 
   async open(key: string): Promise<StoredStream> {
     return streamOf(await this.get(key));
+  }
+
+  async digest(key: string): Promise<ObjectDigest> {
+    return digestOf(streamOf(this.#body(key)));
+  }
+
+  async copy(from: string, to: string): Promise<void> {
+    await this.put(to, this.#body(from));
   }
 
   async put(key: string, body: Uint8Array): Promise<void> {

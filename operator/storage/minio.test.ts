@@ -69,6 +69,17 @@ describe.runIf(program !== undefined)("S3Store on MinIO", () => {
     expect(await store.list("be")).toEqual(["below/a.tar"]);
   });
 
+  it("holds no object in memory that somebody with a grant made larger than what is held", async () => {
+    const { store } = minio;
+    const url = await store.grantPut("granted/huge", 60);
+    const huge = new Blob(Array.from({ length: 129 }, () => new Uint8Array(1024 ** 2)));
+    expect((await fetch(url, { method: "PUT", body: huge })).status).toBe(200);
+    await expect(store.get("granted/huge")).rejects.toThrow(
+      /has 135266304 bytes; expected at most 134217728/,
+    );
+    expect((await store.digest("granted/huge")).size).toBe(129 * 1024 ** 2);
+  });
+
   it("lets no grant outlast its time", async () => {
     const url = await minio.store.grantGet("granted/one", 1);
     const status = async () => (await fetch(url)).status;

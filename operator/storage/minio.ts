@@ -6,12 +6,12 @@
 import http from "node:http";
 import https from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Client } from "minio";
-import { type ArtifactStore, NotFoundError, StoreError } from "./artifact-store.ts";
+import { Client, CopyDestinationOptions, CopySourceOptions } from "minio";
+import { type ArtifactStore, NotFoundError, type ObjectDigest, StoreError } from "./artifact-store.ts";
 import type { Grants, PostGrant } from "./grants.ts";
 import { checkKey, checkPrefix } from "./key.ts";
 import { PAGE, type Pages } from "./pages.ts";
-import type { StoredStream, Streams } from "./streams.ts";
+import { digestOf, type StoredStream, type Streams } from "./streams.ts";
 
 export type S3StoreOptions = {
   /** http://host:port or https://host:port. */
@@ -29,6 +29,8 @@ export type S3StoreOptions = {
 const SILENCE_MS = 20_000;
 const RETRY_AFTER_MS = [200, 500, 1500];
 const CONNECTIONS = 64;
+/** Of an object that is held in memory. Pods write some of them by grants, which bound no size: models and archives are streamed. */
+const MOST_BYTES = 128 * 1024 ** 2;
 const PASSING_STATUSES = new Set([408, 409, 429, 499, 500, 502, 503, 504, 520]);
 const ABSENT = new Set(["NoSuchKey", "NotFound"]);
 
@@ -71,24 +73,39 @@ export class S3Store implements ArtifactStore, Grants, Pages, Streams {
     return this.#attempt(
       `read ${key}`,
       async () => {
+        const { size, body } = await this.#open(key);
+        if (size > MOST_BYTES) {
+          body.destroy();
+          throw new StoreError(
+            "StoreRefused",
+            `the object at ${key} has ${size} bytes; expected at most ${MOST_BYTES} of what is read at once: who wrote it?`,
+          );
+        }
         const chunks: Buffer[] = [];
-        for await (const chunk of await this.#client.getObject(this.#options.bucket, key)) chunks.push(chunk);
+        for await (const chunk of body) chunks.push(chunk);
         return Buffer.concat(chunks);
       },
       key,
     );
   }
 
+  async digest(key: string): Promise<ObjectDigest> {
+    checkKey(key);
+    return this.#attempt(`read ${key}`, async () => digestOf(await this.#open(key)), key);
+  }
+
+  async copy(from: string, to: string): Promise<void> {
+    checkKey(from);
+    checkKey(to);
+    const { bucket } = this.#options;
+    const source = new CopySourceOptions({ Bucket: bucket, Object: from });
+    const target = new CopyDestinationOptions({ Bucket: bucket, Object: to });
+    await this.#attempt(`copy ${from}`, () => this.#client.copyObject(source, target), from);
+  }
+
   async open(key: string): Promise<StoredStream> {
     checkKey(key);
-    return this.#attempt(
-      `read ${key}`,
-      async () => {
-        const body = (await this.#client.getObject(this.#options.bucket, key)) as http.IncomingMessage;
-        return { size: Number(body.headers["content-length"]), body };
-      },
-      key,
-    );
+    return this.#attempt(`read ${key}`, () => this.#open(key), key);
   }
 
   async put(key: string, body: Uint8Array): Promise<void> {
@@ -185,6 +202,11 @@ export class S3Store implements ArtifactStore, Grants, Pages, Streams {
     return { url: postURL, fields: formData as Record<string, string> };
   }
 
+  async #open(key: string): Promise<StoredStream> {
+    const body = (await this.#client.getObject(this.#options.bucket, key)) as http.IncomingMessage;
+    return { size: Number(body.headers["content-length"]), body };
+  }
+
   async #put(key: string, body: Uint8Array, headers: Record<string, string>): Promise<void> {
     const request = { method: "PUT", bucketName: this.#options.bucket, objectName: key, headers };
     const payload = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
@@ -208,6 +230,7 @@ export class S3Store implements ArtifactStore, Grants, Pages, Streams {
       } catch (error) {
         if (key !== undefined && ABSENT.has(codeOf(error) ?? "")) throw new NotFoundError(key);
         const wait = waits[attempt];
+        if (error instanceof StoreError) throw error;
         if (wait === undefined || !isPassing(error)) throw this.#explain(what, error);
         await sleep(wait * (0.5 + Math.random()));
       }

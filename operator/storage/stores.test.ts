@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -79,6 +80,21 @@ describe.each(stores)("%s", (_, make) => {
     expect(Buffer.compare(await buffer(body), large)).toBe(0);
     await expect(store.open("a")).rejects.toBeInstanceOf(NotFoundError);
     await expect(store.open("a/c")).rejects.toBeInstanceOf(NotFoundError);
+  });
+
+  it("tells what an object is and copies it, without handing it out", async () => {
+    const store = await make();
+    const large = new Uint8Array(300_000).fill(7);
+    await store.put("a/é+& b", large);
+    const sha256 = createHash("sha256").update(large).digest("hex");
+    expect(await store.digest("a/é+& b")).toEqual({ sha256, size: large.byteLength });
+    await store.put("c/d", bytes("before"));
+    await store.copy("a/é+& b", "c/d");
+    expect(Buffer.compare(await store.get("c/d"), large)).toBe(0);
+    expect(await store.list("")).toEqual(["a/é+& b", "c/d"]);
+    await expect(store.copy("a/none", "c/d")).rejects.toBeInstanceOf(NotFoundError);
+    await expect(store.digest("a/none")).rejects.toBeInstanceOf(NotFoundError);
+    expect(Buffer.compare(await store.get("c/d"), large)).toBe(0);
   });
 
   it("lists and deletes by prefix, in the middle of a name too", async () => {

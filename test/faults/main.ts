@@ -4,16 +4,22 @@
  *     make faults                                  # 1,000 schedules in this process, in virtual time
  *     make faults ARGS="--schedules 100 --from 5000"
  *     make faults ARGS="--seed 42"                 # one of them again, with all that it did
+ *     make faults ARGS="--model --faults 3"        # the journal protocol's model alone, with so many faults in a way
  */
 import { parseArgs } from "node:util";
+import { MemoryStore } from "../../operator/storage/memory-store.ts";
 import { runSchedule } from "./embedded/run.ts";
 import { Tally, tell } from "./embedded/table.ts";
+import { explore } from "./model/explore.ts";
+import { Replay } from "./model/replay.ts";
 
 const { values } = parseArgs({
   options: {
     schedules: { type: "string", default: "1000" },
     from: { type: "string", default: "1" },
     seed: { type: "string" },
+    model: { type: "boolean", default: false },
+    faults: { type: "string", default: "2" },
   },
 });
 const print = (lines: readonly string[]): void => void process.stdout.write(`${lines.join("\n")}\n`);
@@ -24,7 +30,8 @@ if (values.seed !== undefined) {
   print([...run.struck].map(([what, times]) => `${what}: ${times}`));
   print(tell(run));
   process.exitCode = run.violations.length === 0 ? 0 : 1;
-} else {
+} else if (values.model) await checkModel(numberOf("faults", values.faults));
+else {
   const [first, count] = [numberOf("from", values.from), numberOf("schedules", values.schedules)];
   const tally = new Tally();
   const begun = performance.now();
@@ -35,6 +42,30 @@ if (values.seed !== undefined) {
   }
   print([...tally.lines(), `${Math.round((performance.now() - begun) / 1000)} s`]);
   process.exitCode = tally.broken.length === 0 ? 0 : 1;
+  await checkModel(numberOf("faults", values.faults));
+}
+
+/** Every state of the model, and the product on a way through each state with one fault. */
+async function checkModel(faults: number): Promise<void> {
+  const bounds = { steps: 2, operators: 2, faults };
+  const { states, transitions, depth, broken } = explore(bounds);
+  print([
+    "",
+    `journal protocol, ${bounds.operators} operators, ${bounds.steps} steps, ${faults} faults: ${states} states, ${transitions} transitions, ${depth} steps deep: ${broken ? "BROKEN" : "held"}`,
+  ]);
+  if (broken) print([broken.what, ...broken.trace.map(({ operator, action }) => `  ${operator}: ${action}`)]);
+  const differences: string[] = [];
+  let ways = 0;
+  const few = { ...bounds, faults: 1 };
+  for (const trace of explore(few).traces()) {
+    ways++;
+    await Replay.of(trace, few, new MemoryStore()).catch((error: Error) => differences.push(error.message));
+  }
+  print([
+    `the product on ${ways} ways through every state with 1 fault: ${differences.length} on which it differs`,
+    ...differences.slice(0, 5),
+  ]);
+  if (broken || differences.length > 0) process.exitCode = 1;
 }
 
 function numberOf(option: string, text: string): number {

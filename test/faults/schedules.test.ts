@@ -1,17 +1,29 @@
 /** Seeded schedules of faults in virtual time: a few of those that `make faults` goes through. */
 import { expect, test, vi } from "vitest";
 import { runSchedule } from "./embedded/run.ts";
-import { FAULTS, type Fault, type Seam } from "./embedded/schedule.ts";
+import { type Episode, FAULTS, type Fault, type Schedule, type Seam } from "./embedded/schedule.ts";
 import { Tally, tell } from "./embedded/table.ts";
+import type { Broken } from "./embedded/world.ts";
 
 // They take what processor time there is, and no more than half a minute of it.
 vi.setConfig({ testTimeout: 900_000 });
 
 const SCHEDULES = 40;
-/** With a store that takes nothing while the LLM answers. */
-const FULL_STORE = 106;
-/** With pods that are made by requests long given up, after what they were to run was run. */
-const LATE_PODS = 67;
+const CALM = { seed: 1, operators: 1, elected: true, maxSeconds: 3600, episodes: [], incidents: [] } as const;
+
+/** The fault at several moments, of which one is the wrong one. */
+function schedules(fault: Pick<Episode, "seam" | "fault" | "share">): Schedule[] {
+  return [20, 24, 28, 32].map((from) => ({
+    ...CALM,
+    episodes: [{ ...fault, from, until: from + 60 }],
+  }));
+}
+
+async function violations(schedules: readonly Schedule[], broken: Broken): Promise<string[]> {
+  const found: string[] = [];
+  for (const schedule of schedules) found.push(...(await runSchedule(schedule, broken)).violations);
+  return found;
+}
 
 test(`whatever goes wrong, jobs end as they must, once, and leave nothing: seeds 1 to ${SCHEDULES}`, async () => {
   const tally = new Tally();
@@ -46,20 +58,21 @@ test("the same seed makes the same run, to the last write", async () => {
 });
 
 test("notices that replies are paid for again which the store would not take", async () => {
-  const { violations } = await runSchedule(FULL_STORE, { replies: "forgotten" });
-  expect(violations.join()).toContain("one operator paid 2 times for reply 1");
+  const full = schedules({ seam: "store", fault: "full", share: 0.8 });
+  expect(await violations(full, {})).toEqual([]);
+  expect((await violations(full, { replies: "forgotten" })).join()).toMatch(/paid \d+ times for reply/);
 });
 
-test("notices that a journal is written over by the second of two operators", async () => {
-  const both = { seed: 1, operators: 2, elected: false, maxSeconds: 3600, episodes: [], incidents: [] };
-  expect((await runSchedule(both)).violations).toEqual([]);
-  expect((await runSchedule(both, { create: "overwrites" })).violations.join()).toContain(
-    "is not the one that was written first",
+test("notices a journal that the second of two operators writes over", async () => {
+  const both = [{ ...CALM, operators: 2, elected: false }];
+  expect(await violations(both, {})).toEqual([]);
+  expect((await violations(both, { create: "overwrites" })).join()).toContain(
+    "not the one that was written first",
   );
 });
 
-test("notices a pod that runs again what had run", async () => {
-  expect((await runSchedule(LATE_PODS)).violations).toEqual([]);
-  const { violations } = await runSchedule(LATE_PODS, { couriers: "blind" });
-  expect(violations.join()).toContain("ran 2 times");
+test("notices a pod that runs again what had run: one that was asked for long before", async () => {
+  const late = schedules({ seam: "pods", fault: "late", share: 0.3 });
+  expect(await violations(late, {})).toEqual([]);
+  expect((await violations(late, { couriers: "blind" })).join()).toContain("ran 2 times");
 });

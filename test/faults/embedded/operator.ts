@@ -172,6 +172,16 @@ function storeOn({ store, account, broken }: World, line: Line): ArtifactStore &
         true,
       ),
     exists: (key) => line.call("store", () => store.exists(key), false),
+    digest: (key) => line.call("store", () => store.digest(key), false),
+    copy: (from, to) =>
+      line.call(
+        "store",
+        () => {
+          account.wrote(to);
+          return store.copy(from, to);
+        },
+        true,
+      ),
     list: (prefix) => line.call("store", () => store.list(prefix), false),
     deletePrefix: (prefix) => line.call("store", () => store.deletePrefix(prefix), false),
     uri: (key) => store.uri(key),
