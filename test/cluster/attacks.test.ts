@@ -437,7 +437,7 @@ describe("from a tool pod", () => {
 /** The keeper, with the worker's confinement patched out. */
 const UNCONFINED =
   `import sys; sys.path.insert(0, ${JSON.stringify(RUNNER_PATH)}); from autoai_runner.serve import keeper; command = keeper.Keeper._command; ` +
-  `keeper.Keeper._command = lambda self: [part.replace("import main; main()", "import main; from autoai_runner import confine; confine.confine_server = lambda memory: None; main()") for part in command(self)]; keeper.main()`;
+  `keeper.Keeper._command = lambda self, *ends: [part.replace("import main; main()", "import main; from autoai_runner import confine; confine.confine_server = lambda memory: None; main()") for part in command(self, *ends)]; keeper.main()`;
 const model = (pod: Json): Json => pod.spec.containers.find(({ name }: Json) => name === "model");
 const unconfine: Change = (pod) => {
   const { command } = model(pod);
