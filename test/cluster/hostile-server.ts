@@ -140,7 +140,8 @@ export async function hostileServer(
         apiVersion: "v1",
         kind: "Pod",
         metadata: { ...template.metadata, name, namespace },
-        spec: template.spec,
+        // Nobody waits for its answers: it is not given the time that a server has.
+        spec: { ...template.spec, terminationGracePeriodSeconds: 1 },
       });
       change?.(pod);
       await cluster.apply(pod);
