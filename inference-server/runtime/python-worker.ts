@@ -28,7 +28,7 @@ import { listen, WorkerConnection, type WorkerLauncher, type WorkerProcess } fro
 /** Starts that may fail before the first that succeeds. */
 const FIRST_STARTS = 3;
 /** Rows of a batch up to which it costs about as much as a single one: what takes long is the pipeline's steps. */
-const GATHERED_ROWS = 64;
+const GATHERED_ROWS = 32;
 /** A batch that is over sooner is not waited for: timers are no finer than a millisecond. */
 const GATHERED_LEAST_MILLISECONDS = 3;
 /** Part of a batch's time that those whom it answered are waited for, and milliseconds at most. */
