@@ -1,6 +1,6 @@
 # make help tells the targets. Each one installs what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test cluster cluster-down generate format faults attacks clean
+.PHONY: help setup demo sbom audit test cluster cluster-down generate format faults attacks clean
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 28
@@ -29,6 +29,14 @@ cluster-down: ## end it and remove all that it made on the machine
 generate: ## write crds/ and docs/reference/ from the schemas
 	@scripts/setup --dev
 	@npm run --silent generate
+
+sbom: ## bills of materials of the four images, by CycloneDX, into sbom/
+	@scripts/setup --dev
+	@scripts/sbom
+
+audit: ## known vulnerabilities of what is locked, as npm's and PyPI's services know them
+	@scripts/setup --dev
+	@scripts/audit
 
 format: ## format and fix
 	@scripts/setup --dev
