@@ -14,10 +14,9 @@ import { S3Store } from "../../operator/storage/minio.ts";
 import { type GeminiServer, startGeminiServer } from "../fakes/gemini-server.ts";
 import type { Step } from "../fakes/gemini-steps.ts";
 import { success } from "../fakes/scripts.ts";
-import { kstatusFaults } from "../kstatus.ts";
 import { apiOf } from "./api.ts";
 import { eventually, withCluster } from "./cluster.ts";
-import { watched } from "./history.ts";
+import { statusFaults, watched } from "./history.ts";
 import { environmentsClaim, STORE_LABELS, STORE_PORT } from "./minio-pod.ts";
 import { KEYS, type OperatorProcess, startOperator, storeIn } from "./operator-process.ts";
 
@@ -277,8 +276,7 @@ describe.runIf(cluster.own)("with operators that are lost in the middle of each 
       expect(servers).toHaveLength(1);
       expect((await served())?.status?.modelDigest).toBe(job.status?.model?.digest);
       // Whoever wrote it, at every moment a status that kstatus understands.
-      const versions = history.versions() as unknown as TrainingJob[];
-      expect(versions.flatMap((version, index) => kstatusFaults(version, versions[index - 1]))).toEqual([]);
+      expect(statusFaults(history)).toEqual([]);
       await cluster.kubectl("delete", "trainingjob", name, "-n", namespace, "--timeout=120s");
       // While there is an operator to take its finalizer off.
       await eventually(

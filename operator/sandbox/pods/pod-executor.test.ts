@@ -357,6 +357,43 @@ describe("what the platform does wrong", () => {
     expect(store.looks).toBe(before + 1);
   });
 
+  it("removes its pod once, though the pod is heard of again", async () => {
+    let removals = 0;
+    const remove = pods.remove.bind(pods);
+    await begun();
+    const view = await pods.get("team", "job-1");
+    pods.remove = async (namespace, name) => {
+      removals++;
+      await remove(namespace, name);
+    };
+    await store.put(EXECUTION.outcomeKey, encode(OUTCOME));
+    await until(() => woken.length === 1);
+    // As an event that was under way when it was removed.
+    if (view) executor.podChanged({ ...view, phase: "Succeeded" });
+    await pause(20);
+    expect(removals).toBe(1);
+  });
+
+  it("of many pods that do not start, asks for the events of one at a time", async () => {
+    let asked = 0;
+    pods.events = async () => {
+      asked++;
+      return [];
+    };
+    const many = Array.from({ length: 20 }, (_, number) => ({
+      ...EXECUTION,
+      name: `many-${number}`,
+      outcomeKey: `o/many-${number}/outcome.json`,
+    }));
+    await Promise.all(many.map((execution) => executor.ensure(execution)));
+    await until(() => created().length === many.length);
+    clock += 20_000;
+    await until(() => asked > 0);
+    await pause(300);
+    expect(asked).toBe(1);
+    await executor.close();
+  });
+
   it("is not looked for in a store that is away: the pod goes on", async () => {
     await begun();
     pods.change("team", "job-1", { nodeName: "n", status: running });

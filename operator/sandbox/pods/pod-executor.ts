@@ -91,6 +91,9 @@ export class PodExecutor implements Executor {
   readonly #now: () => number;
   /** Digests of archives, by namespace and environment: what was seen first counts, for as long as it is there. */
   readonly #archives = new Map<string, string>();
+  /** Pods that were removed and may still be heard of. */
+  readonly #removed = new Set<string>();
+  #askedForEvents = Number.NEGATIVE_INFINITY;
   /** Of the store, as they were found last. */
   #addresses: readonly string[] | undefined;
 
@@ -135,10 +138,17 @@ export class PodExecutor implements Executor {
 
   /** To be told of each pod of ours that changes or goes. */
   podChanged(view: PodView): void {
-    const running = this.#byPod.get(`${view.namespace}/${view.name}`);
+    const key = `${view.namespace}/${view.name}`;
+    const running = this.#byPod.get(key);
     if (running) running.nudge.now();
     // Begun by an operator before this one. It ended well, and so only after its outcome was stored: nothing more is to be had of it.
-    else if (view.phase === "Succeeded" && !view.deleting && view.owner !== "" && view.execution !== "")
+    else if (
+      !this.#removed.has(key) &&
+      view.phase === "Succeeded" &&
+      !view.deleting &&
+      view.owner !== "" &&
+      view.execution !== ""
+    )
       void this.#remove(view.namespace, view.name);
   }
 
@@ -232,6 +242,7 @@ export class PodExecutor implements Executor {
         nudge: running.nudge,
         now: this.#now,
         pollMs: this.#pollMs(),
+        mayAskForEvents: () => this.#mayAskForEvents(),
         onStarted: (created) => onStarted?.(execution.kind, (this.#now() - created) / 1000),
         onTrouble: (trouble) => {
           const followers = execution.kind === "Install" ? this.#installs.followersOf(execution) : [];
@@ -270,6 +281,9 @@ export class PodExecutor implements Executor {
   /** The outcome is what counts: a pod that is left ends by itself, and goes with its owner. */
   async #remove(namespace: string, name: string): Promise<void> {
     const { pods, log } = this.#options;
+    this.#removed.add(`${namespace}/${name}`);
+    const [oldest] = this.#removed;
+    if (this.#removed.size > REMOVED && oldest !== undefined) this.#removed.delete(oldest);
     await pods.remove(namespace, name).catch((error) => log("pod not removed", { pod: name, error }));
   }
 
@@ -430,6 +444,13 @@ export class PodExecutor implements Executor {
     };
   }
 
+  #mayAskForEvents(): boolean {
+    const now = performance.now();
+    if (now - this.#askedForEvents < EVENTS_APART_MS) return false;
+    this.#askedForEvents = now;
+    return true;
+  }
+
   async #store(): Promise<{ host: string; addresses: readonly string[] } | undefined> {
     const host = new URL(this.#options.storeEndpoint).hostname.replaceAll(/^\[|\]$/g, "");
     if (isIP(host) !== 0) return undefined;
@@ -453,6 +474,10 @@ export class PodExecutor implements Executor {
 const OUTCOME_CHARACTERS = 8 * 1024 ** 2;
 /** Pods that are being made: each takes dozens of grants, and requests that wait for a connection. */
 const PODS_BEGUN_AT_ONCE = 32;
+/** Removed pods of which an event may still be under way. */
+const REMOVED = 2000;
+/** Milliseconds between two questions for events, whichever pods they are about. */
+const EVENTS_APART_MS = 1000;
 /** Looks into the store that all watches together take in a second. */
 const LOOKS_A_SECOND = 100;
 /** Refusals that pass by themselves: room is made when others end. */

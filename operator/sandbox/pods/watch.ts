@@ -59,6 +59,8 @@ export type Watch = {
   readonly nudge: Nudge;
   readonly now: () => number;
   readonly pollMs: () => { first: number; last: number };
+  /** Whether events may be asked for now: the API server reads all of a namespace's to find those of one pod. */
+  readonly mayAskForEvents: () => boolean;
   /** Told once, with the time at which the pod was made. */
   readonly onStarted: (created: number) => void;
   /** Told when a stall begins, and with undefined when it is over. */
@@ -141,11 +143,17 @@ async function lookPatiently(look: () => Promise<boolean>): Promise<boolean | un
 }
 
 /** Events of a pod that has not started; asked for now and then, and not for one that is young. */
-function eventsOf({ pods, namespace, name, now }: Watch): (view: PodView) => Promise<readonly PodEvent[]> {
+function eventsOf({
+  pods,
+  namespace,
+  name,
+  now,
+  mayAskForEvents,
+}: Watch): (view: PodView) => Promise<readonly PodEvent[]> {
   let asked = Number.NEGATIVE_INFINITY;
   let known: readonly PodEvent[] = [];
   return async (view) => {
-    if (now() - view.created >= EVENTS_MS && now() - asked >= EVENTS_MS) {
+    if (now() - view.created >= EVENTS_MS && now() - asked >= EVENTS_MS && mayAskForEvents()) {
       asked = now();
       // What it is good for is a better message.
       known = await pods.events(namespace, name).catch(() => known);
