@@ -23,7 +23,11 @@ export default defineConfig({
         extends: true,
         test: {
           name: "cluster",
-          include: ["test/cluster/*.test.ts"],
+          // Those of make attacks alone take minutes more.
+          include: [
+            "test/cluster/*.test.ts",
+            ...(process.env.ATTACK_TIMES === undefined ? [] : ["test/cluster/*.attacks.ts"]),
+          ],
           fileParallelism: false,
           testTimeout: 300_000,
         },
