@@ -25,7 +25,7 @@ import { success } from "../fakes/scripts.ts";
 import type { Minio } from "../minio.ts";
 
 const NAMESPACE = "team";
-const JOBS = "/apis/autoai.dev/v1alpha1/trainingjobs";
+export const JOBS = "/apis/autoai.dev/v1alpha1/trainingjobs";
 const LEASE = "autoai-operator";
 const LEASES = "/apis/coordination.k8s.io/v1/leases";
 /** Long enough that nobody loses the lease but by the test's doing, however busy the machine is; lease.test.ts is about time. */
@@ -93,6 +93,14 @@ class Cable {
 /** Requests to the store by fetch, which the operator does not use there. */
 const POD_PATHS = /^[A-Z]+ \/world-/;
 
+/** What lies between an operator and a server. */
+export type Between = { readonly url: string; cut(): void; close(): void };
+export type Lay = (target: string, seam: "API" | "store" | "LLM") => Promise<Between>;
+
+/** Whether a request comes from a pod, to which operators gave their own address of the store. */
+export const isPods = (agent: string | undefined, path: string | undefined): boolean =>
+  /^(node|undici)$/i.test(agent ?? "") && /^\/world-/.test(path ?? "");
+
 export type Operator = {
   readonly identity: string;
   readonly isGone: () => boolean;
@@ -120,11 +128,13 @@ export class World implements AsyncDisposable {
   readonly #minio: Minio;
   readonly #bucket: string;
   readonly #operators = new Set<Operator>();
-  readonly #cables: Cable[] = [];
+  readonly #cables: Between[] = [];
+  readonly #between: Lay;
   readonly #pods: string[] = [];
   #count = 0;
 
-  private constructor(api: KubernetesApi, gemini: GeminiServer, minio: Minio, bucket: string) {
+  private constructor(api: KubernetesApi, gemini: GeminiServer, minio: Minio, bucket: string, between: Lay) {
+    this.#between = between;
     this.api = api;
     this.gemini = gemini;
     this.#minio = minio;
@@ -135,12 +145,14 @@ export class World implements AsyncDisposable {
    * @param bucket of this world alone
    * @param before called before each call of the API server, as KubernetesApiOptions has it
    * @param uid of each new object: the same in each world where absent, so that worlds can be compared
+   * @param between lays what is between an operator and a server
    */
   static async start(
     minio: Minio,
     bucket: string,
     uid: (object: Json) => string = ({ metadata }) => `0b5e2a1c-${metadata.name}`,
     before: KubernetesApiOptions["before"] = () => undefined,
+    between: Lay = (target) => Cable.to(target),
   ): Promise<World> {
     const defaulted = (object: Json): Json =>
       object.kind === "ModelDeployment" ? ModelDeployment.parse(object) : object;
@@ -152,7 +164,7 @@ export class World implements AsyncDisposable {
         return steps[turn] ?? { text: "Done." };
       },
     });
-    const world: World = new World(api, gemini, minio, bucket);
+    const world: World = new World(api, gemini, minio, bucket, between);
     api.onChange(({ type, collection, object }) => {
       if (type === "ADDED" && collection === PODS) world.#pods.push(object.metadata.name);
     });
@@ -177,11 +189,13 @@ export class World implements AsyncDisposable {
     readonly env?: Readonly<Record<string, string>>;
   } = {}): Promise<Operator> {
     const identity = `operator-${++this.#count}`;
-    const cables = await Promise.all(
-      [this.api.url, this.#minio.options.endpoint].map((url) => Cable.to(url)),
-    );
+    const cables = await Promise.all([
+      this.#between(this.api.url, "API"),
+      this.#between(this.#minio.options.endpoint, "store"),
+      this.#between(this.gemini.url, "LLM"),
+    ]);
     this.#cables.push(...cables);
-    const [apiUrl = "", storeUrl = ""] = cables.map(({ url }) => url);
+    const [apiUrl = "", storeUrl = "", geminiUrl = ""] = cables.map(({ url }) => url);
     const env = {
       AUTOAI_NAMESPACE: NAMESPACE,
       AUTOAI_IDENTITY: identity,
@@ -191,7 +205,7 @@ export class World implements AsyncDisposable {
       AUTOAI_STORE_SECRET_KEY: this.#minio.options.secretKey,
       AUTOAI_RUNNER_IMAGE: "none",
       GEMINI_API_KEY: "any-key",
-      AUTOAI_GEMINI_BASE_URL: this.gemini.url,
+      AUTOAI_GEMINI_BASE_URL: geminiUrl,
       ...more,
     };
     const configuration = readConfiguration(env);
@@ -238,7 +252,7 @@ export class World implements AsyncDisposable {
       }),
     );
     const state = await over;
-    const store = new S3Store({ ...this.#minio.options, bucket: this.#bucket });
+    const { store } = this;
     const { entries } = await Journal.load(store, journalPrefix(job), { now: Date.now }, 0);
     return {
       state,
@@ -251,6 +265,22 @@ export class World implements AsyncDisposable {
   /** Names of the pods that were made, in order. */
   get pods(): readonly string[] {
     return this.#pods;
+  }
+
+  /** Of this world, without anything between. */
+  get store(): S3Store {
+    return new S3Store({ ...this.#minio.options, bucket: this.#bucket });
+  }
+
+  /** Deletes the job; resolves once it is gone. */
+  async delete(): Promise<void> {
+    const gone = new Promise<void>((resolve) =>
+      this.api.onChange(({ type, collection }) => {
+        if (type === "DELETED" && collection === JOBS) resolve();
+      }),
+    );
+    this.api.delete(JOBS, NAMESPACE, "churn");
+    await gone;
   }
 
   /** Who leads, by the Lease. */

@@ -104,8 +104,7 @@ export class Nodes {
         });
         return true;
       case "courier killed": {
-        const state = { terminated: { exitCode: 137, reason: "Error" } };
-        this.#die(run, { phase: "Failed", containerStatuses: statuses(run.manifest, state) });
+        this.#die(run, failed(run.manifest, 137));
         return true;
       }
       case "pod deleted":
@@ -158,7 +157,13 @@ export class Nodes {
       await sleep(seconds);
     }
     if (run.isDead) return;
-    await deliver(run.manifest as unknown as Parameters<typeof deliver>[0], wire(store, onWrite));
+    try {
+      await deliver(run.manifest as unknown as Parameters<typeof deliver>[0], wire(store, onWrite));
+    } catch {
+      // Its errand went with its job.
+      if (!run.isDead && !run.isCutOff) this.#die(run, failed(run.manifest, 1));
+      return;
+    }
     await this.#end(run);
   }
 
@@ -185,6 +190,11 @@ export class Nodes {
       status: { phase, containerStatuses: statuses(run.manifest, state) },
     });
   }
+}
+
+function failed(manifest: PodManifest, exitCode: number): object {
+  const state = { terminated: { exitCode, reason: "Error" } };
+  return { phase: "Failed", containerStatuses: statuses(manifest, state) };
 }
 
 function statuses({ spec }: PodManifest, state: object): object[] {
