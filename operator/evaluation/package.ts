@@ -5,8 +5,8 @@ import { type Feature, ModelManifest, packagePrefix } from "../api/model-manifes
 import { type ColumnProfile, Profile } from "../api/profile.ts";
 import type { TrainingJob } from "../api/trainingjob.ts";
 import { archiveIn, environmentLockOf } from "../sandbox/environment-keys.ts";
-import type { ObjectDigest } from "../storage/artifact-store.ts";
-import { dataKey, encode, type JobContext, ownerKey, readJson, sha256 } from "./context.ts";
+import type { ArtifactStore, ObjectDigest } from "../storage/artifact-store.ts";
+import { dataKey, encode, type JobContext, jobPrefix, ownerKey, readJson, sha256 } from "./context.ts";
 import type { FinalScore } from "./publish.ts";
 import { MODEL_FILE, modelKey, ONNX_FILE, onnxKey, predictionsKey } from "./verify.ts";
 
@@ -49,11 +49,22 @@ export async function packageModel(
   const manifest = encode(ModelManifest.parse(manifestOf(context, publication, profile, files, archive)));
   const digest = sha256(manifest);
   const prefix = packagePrefix(ownerKey(job), digest);
+  // First: a job that ends before its journal names the package still knows what to take away with it.
+  await store.put(`${begunPackages(job)}${digest}`, encode(prefix));
   // What is changed meanwhile differs from its digest, and is loaded by nobody.
   for (const [path, key] of sources) await store.copy(key, `${prefix}/${path}`);
   // Last: where it stands, the package is whole.
   await store.put(`${prefix}/${MANIFEST_FILE}`, manifest);
   return { prefix, digest };
+}
+
+/** Below this each package that was begun has a key, which ends with its digest. */
+const begunPackages = (job: TrainingJob): string => `${jobPrefix(job)}/packages/`;
+
+/** Prefixes of the packages that the job began to write, whether its journal came to name them or not. */
+export async function packagesOf(store: Pick<ArtifactStore, "list">, job: TrainingJob): Promise<string[]> {
+  const keys = await store.list(begunPackages(job));
+  return keys.map((key) => packagePrefix(ownerKey(job), key.slice(begunPackages(job).length)));
 }
 
 /** How the rows that the published model was trained on are distributed. */

@@ -246,6 +246,25 @@ describe("a finished job", () => {
     expect(await step()).toEqual({ requeueAfterSeconds: 86_400 });
   });
 
+  test("takes a package with it that was begun, and that its journal does not name yet", async () => {
+    const { apply, step, cluster, store, job } = world("Delete");
+    apply();
+    const put = store.put.bind(store);
+    const full = vi.spyOn(store, "put").mockImplementation(async (key, body) => {
+      if (key.endsWith("/model.json")) throw new StoreError("StoreUnavailable", "it is full");
+      await put(key, body);
+    });
+    await vi.waitFor(async () => {
+      await step().catch(() => undefined);
+      expect(await store.list("models/")).not.toEqual([]);
+    }, PATIENT);
+    full.mockRestore();
+    cluster.delete("TrainingJob", "team/churn");
+    await step();
+    expect(await job()).toBeUndefined();
+    expect(await store.list("models/")).toEqual([]);
+  });
+
   test("may be given a time to live afterwards", async () => {
     const { apply, until, step, clock, job } = world();
     apply();

@@ -4,14 +4,17 @@
  *     make faults                                  # 1,000 schedules in this process, in virtual time
  *     make faults ARGS="--schedules 100 --from 5000"
  *     make faults ARGS="--seed 42"                 # one of them again, with all that it did
+ *     make faults ARGS="--wire --schedules 20"     # over real HTTP, with a MinIO
  *     make faults ARGS="--model --faults 3"        # the journal protocol's model alone, with so many faults in a way
  */
 import { parseArgs } from "node:util";
 import { MemoryStore } from "../../operator/storage/memory-store.ts";
+import { findMinio, startMinio } from "../minio.ts";
 import { runSchedule } from "./embedded/run.ts";
 import { Tally, tell } from "./embedded/table.ts";
 import { explore } from "./model/explore.ts";
 import { Replay } from "./model/replay.ts";
+import { CALM, runOverHttp, wireSchedule } from "./wire/run.ts";
 
 const { values } = parseArgs({
   options: {
@@ -19,12 +22,14 @@ const { values } = parseArgs({
     from: { type: "string", default: "1" },
     seed: { type: "string" },
     model: { type: "boolean", default: false },
+    wire: { type: "boolean", default: false },
     faults: { type: "string", default: "2" },
   },
 });
 const print = (lines: readonly string[]): void => void process.stdout.write(`${lines.join("\n")}\n`);
 
-if (values.seed !== undefined) {
+if (values.wire) await goOverHttp(numberOf("from", values.seed ?? values.from), values.seed ? 1 : undefined);
+else if (values.seed !== undefined) {
   const run = await runSchedule(numberOf("seed", values.seed));
   print([JSON.stringify(run.schedule, null, 2), ...run.failures]);
   print([...run.struck].map(([what, times]) => `${what}: ${times}`));
@@ -43,6 +48,32 @@ else {
   print([...tally.lines(), `${Math.round((performance.now() - begun) / 1000)} s`]);
   process.exitCode = tally.broken.length === 0 ? 0 : 1;
   await checkModel(numberOf("faults", values.faults));
+}
+
+async function goOverHttp(first: number, only: number | undefined): Promise<void> {
+  const program = findMinio();
+  if (program === undefined) {
+    process.stderr.write(
+      "there is no MinIO here: put `minio` on the PATH, or run test/cluster/build minio\n",
+    );
+    process.exit(2);
+  }
+  const minio = await startMinio(program);
+  const tally = new Tally();
+  try {
+    const undisturbed = await runOverHttp(minio, "world-undisturbed", CALM);
+    const count = only ?? numberOf("schedules", values.schedules);
+    for (let seed = first; seed < first + count; seed++) {
+      const run = await runOverHttp(minio, `world-${seed}`, wireSchedule(seed), undisturbed.story);
+      tally.add(run);
+      if (run.violations.length > 0)
+        print([...tell(run), `  again: make faults ARGS="--wire --seed ${seed}"`]);
+    }
+  } finally {
+    await minio.close();
+  }
+  print(tally.lines());
+  process.exit(tally.broken.length === 0 ? 0 : 1);
 }
 
 /** Every state of the model, and the product on a way through each state with one fault. */

@@ -9,6 +9,7 @@ import { type Cluster, ConflictError } from "../../cluster/cluster.ts";
 import { type Aside, OVERTAKEN, type Result } from "../../engine/controller.ts";
 import { StalledError, WaitingError } from "../../engine/errors.ts";
 import { type JobContext, jobPrefix, journalPrefix, ownerKey, reportKey } from "../../evaluation/context.ts";
+import { packagesOf } from "../../evaluation/package.ts";
 import type { Executor } from "../../sandbox/executor.ts";
 import type { ArtifactStore } from "../../storage/artifact-store.ts";
 import type { ImmutableCache } from "../../storage/immutable-cache.ts";
@@ -78,11 +79,12 @@ export async function reconcileTrainingJob(
   }
 }
 
-/** The model that it published, and then all else, the journal that names the model included. */
+/** The model that it published, or was about to, and then all else, the journal that names the model included. */
 async function keptOf({ store, clock }: TrainingJobReconciler, job: TrainingJob): Promise<string[]> {
   const { entries } = await Journal.load(store, journalPrefix(job), clock, 0);
   const published = find(entries, "ModelPublished");
-  return [...(published ? [published.prefix] : []), jobPrefix(job)];
+  const packages = new Set([...(published ? [published.prefix] : []), ...(await packagesOf(store, job))]);
+  return [...packages, jobPrefix(job)];
 }
 
 async function advance(operator: TrainingJobReconciler, job: TrainingJob, aside: Aside): Promise<Result> {

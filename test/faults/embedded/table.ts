@@ -1,5 +1,7 @@
 /** What came of many schedules, fault by fault. */
-import type { Run } from "./run.ts";
+import type { Run as EmbeddedRun } from "./run.ts";
+
+type Run = Pick<EmbeddedRun, "schedule" | "violations" | "struck" | "seconds">;
 
 type Row = { times: number; schedules: number; readonly broken: number[] };
 
@@ -55,11 +57,11 @@ export class Tally {
         .join("  ")
         .trimEnd(),
     );
-    const hours = Math.round(this.#seconds / 3600);
+    const hours = (this.#seconds / 3600).toFixed(1);
     return [
       ...table,
       "",
-      `${this.#schedules} schedules, ${hours} hours of virtual time: ${this.#broken.length} with an invariant broken`,
+      `${this.#schedules} schedules, ${hours} hours: ${this.#broken.length} with an invariant broken`,
     ];
   }
 }
