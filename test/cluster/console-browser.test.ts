@@ -33,7 +33,7 @@ async function connect(): Promise<void> {
   const begun = spawn(
     cluster.program,
     [...cluster.flags, ...["port-forward", "-n", "autoai-system", "service/autoai-console", `${port}:8080`]],
-    { stdio: ["ignore", "ignore", "inherit"] },
+    { stdio: "ignore" },
   );
   forward = begun;
   await eventually("the console", 60, async () => {
@@ -66,6 +66,7 @@ async function person(name: string): Promise<Person> {
     role([
       { apiGroups: ["autoai.dev"], resources: ["*"], verbs: ["*"] },
       { apiGroups: [""], resources: ["services/proxy"], verbs: ["create"] },
+      { apiGroups: [""], resources: ["pods", "pods/proxy"], verbs: ["list", "get"] },
     ]),
     {
       apiVersion: "rbac.authorization.k8s.io/v1",
@@ -82,7 +83,11 @@ async function person(name: string): Promise<Person> {
     },
   );
   const token = (await cluster.kubectl("create", "token", name, "-n", namespace, "--duration=1h")).trim();
-  const context = await browser.newContext({ viewport: WIDE, reducedMotion: "reduce" });
+  const context = await browser.newContext({
+    viewport: WIDE,
+    reducedMotion: "reduce",
+    acceptDownloads: true,
+  });
   const page = await context.newPage();
   return { namespace, token, context, page, ...watched(page) };
 }
@@ -203,8 +208,8 @@ describe("the whole way", () => {
       await page.getByRole("dialog").getByRole("button", { name: "Deploy" }).click();
       await heading(ada, "Models");
       await page
-        .getByRole("region", { name: "deployments" })
-        .getByText("Ready")
+        .getByRole("region", { name: "deployments", exact: true })
+        .getByText("Ready", { exact: true })
         .waitFor({ timeout: 5 * MINUTES });
       await inspected(page, "cluster-models");
       await page.getByRole("link", { name: "customers" }).first().click();
@@ -217,6 +222,15 @@ describe("the whole way", () => {
       await page.getByTestId("prediction").waitFor({ timeout: 2 * MINUTES });
       await page.getByRole("heading", { name: "What moved it" }).waitFor();
       await inspected(page, "cluster-try");
+      await page.getByRole("tab", { name: "A CSV" }).click();
+      await choose("rows.csv", file(5));
+      const download = page.waitForEvent("download");
+      await page.getByRole("link", { name: "Download the predictions" }).click();
+      const predicted = readFileSync(await (await download).path(), "utf8");
+      expect(predicted).toMatch(/^prediction,p:0,p:1\n(?:[01],[\d.e-]+,[\d.e-]+\n){5}$/);
+      await page.getByRole("link", { name: "Models" }).click();
+      const requests = page.locator("div", { has: page.getByText("Requests", { exact: true }) }).last();
+      await expect.poll(() => requests.innerText(), { timeout: MINUTES }).toMatch(/Requests\s+[1-9]/);
 
       // What came while nothing was heard is there.
       await page.getByRole("link", { name: "Datasets" }).click();
@@ -243,7 +257,7 @@ describe("the whole way", () => {
       await look(bob, bob.namespace);
     }
     await bob.page.goto(`${origin}/jobs/${ada.namespace}/customers`);
-    await bob.page.getByText("You may not see this").first().waitFor();
+    await bob.page.getByText("There is no such job").waitFor();
     await inspected(bob.page, "cluster-denied");
     expect(await bob.page.getByText("Data prepared").count()).toBe(0);
     expect(bob.violations).toEqual([]);
