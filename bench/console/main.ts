@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import type { BrowserContext, Page } from "playwright-core";
 import { launch, startConsole, WIDE } from "../../test/console/browser.ts";
 import { fill, LONG } from "./home.ts";
-import { firstPage, motionOf, RECORDER } from "./page.ts";
+import { firstPage, metered, motionOf, RECORDER } from "./page.ts";
 import { type Round, writeResults } from "./table.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -56,8 +56,9 @@ async function scroll(page: Page, until: number): Promise<void> {
 async function round(context: BrowserContext, origin: string): Promise<Round> {
   const page = await context.newPage();
   await page.addInitScript(RECORDER);
+  const meter = await metered(page);
   const load = loadavg()[0] ?? 0;
-  const first = await firstPage(page, origin);
+  const first = await firstPage(page, meter, origin);
 
   // Nothing of what a reader before has seen is there.
   const opened = performance.now();
@@ -66,8 +67,8 @@ async function round(context: BrowserContext, origin: string): Promise<Round> {
   await page.getByRole("article").first().waitFor();
   const transcriptShown = performance.now() - opened;
   await sleep(1000);
-  const reading = await motionOf(page, () => scroll(page, Date.now() + seconds * 1000));
-  const growing = await motionOf(page, async () => {
+  const reading = await motionOf(page, meter, () => scroll(page, Date.now() + seconds * 1000));
+  const growing = await motionOf(page, meter, async () => {
     const until = Date.now() + seconds * 1000;
     await Promise.all([
       scroll(page, until),
@@ -87,7 +88,7 @@ async function round(context: BrowserContext, origin: string): Promise<Round> {
     .waitFor({ timeout: 120_000 });
   const listShown = performance.now() - listed;
   await sleep(1000);
-  const finding = await motionOf(page, async () => {
+  const finding = await motionOf(page, meter, async () => {
     await page.getByLabel(/^Find among/).pressSequentially("job-0123", { delay: 80 });
     await page.getByText("job-01234").first().waitFor();
     for (let count = 0; count < 8; count++) await page.keyboard.press("Backspace", { delay: 80 });

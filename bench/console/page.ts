@@ -16,6 +16,21 @@ export const RECORDER = `
   requestAnimationFrame(frame);
 `;
 
+/**
+ * Seconds of CPU that the page's main thread has taken, by now. Unlike the clock it does not count what other programs of the
+ * machine took meanwhile.
+ */
+export type Meter = () => Promise<number>;
+
+export async function metered(page: Page): Promise<Meter> {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  return async () => {
+    const { metrics } = await session.send("Performance.getMetrics");
+    return metrics.find(({ name }) => name === "TaskDuration")?.value ?? Number.NaN;
+  };
+}
+
 export type Task = { readonly startTime: number; readonly duration: number };
 
 export type Motion = {
@@ -26,12 +41,16 @@ export type Motion = {
   /** Tasks of more than 50 ms, and the longest of them. */
   readonly longTasks: number;
   readonly longestTask: number;
+  /** CPU of the main thread for each frame, milliseconds. */
+  readonly cpu: number;
 };
 
 /** What the page did while something was done with it. */
-export async function motionOf(page: Page, action: () => Promise<void>): Promise<Motion> {
+export async function motionOf(page: Page, meter: Meter, action: () => Promise<void>): Promise<Motion> {
+  const before = await meter();
   await page.evaluate("Object.assign(window.bench, { tasks: [], frames: [], recording: true })");
   await action();
+  const cpu = (await meter()) - before;
   const { tasks, frames } = (await page.evaluate(
     "(window.bench.recording = false, { tasks: window.bench.tasks, frames: window.bench.frames })",
   )) as { tasks: Task[]; frames: number[] };
@@ -39,6 +58,7 @@ export async function motionOf(page: Page, action: () => Promise<void>): Promise
   const sorted = gaps.toSorted((one, other) => one - other);
   return {
     frames: gaps.length,
+    cpu: (cpu * 1000) / Math.max(1, gaps.length),
     p95: sorted[Math.floor(sorted.length * 0.95)] ?? 0,
     longest: sorted.at(-1) ?? 0,
     longTasks: tasks.length,
@@ -54,18 +74,21 @@ export type FirstPage = {
   /** The later of: its content is there, and the last long task before five quiet seconds is over. */
   readonly interactive: number;
   readonly blocked: number;
+  /** CPU of the main thread, milliseconds. */
+  readonly cpu: number;
 };
 
 const QUIET_MS = 5000;
 
 /** The page has a heading when it can be used, and none before. */
-export async function firstPage(page: Page, url: string): Promise<FirstPage> {
+export async function firstPage(page: Page, meter: Meter, url: string): Promise<FirstPage> {
   await page.goto(url, { waitUntil: "load" });
   // The policy of the console forbids Playwright's own waiting, which makes functions of text.
   const isQuiet = `window.bench.shown !== undefined &&
     performance.now() - Math.max(window.bench.shown, ...window.bench.tasks.map((task) => task.startTime + task.duration)) > ${QUIET_MS}`;
   while (!(await page.evaluate(isQuiet))) await sleep(200);
-  return (await page.evaluate(`(() => {
+  const cpu = (await meter()) * 1000;
+  const told = (await page.evaluate(`(() => {
     const loaded = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
     const { tasks, shown } = window.bench;
     const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
@@ -76,5 +99,6 @@ export async function firstPage(page: Page, url: string): Promise<FirstPage> {
       interactive: Math.max(shown, ...tasks.map(({ startTime, duration }) => startTime + duration)),
       blocked: sum(tasks.map(({ duration }) => duration - 50)),
     };
-  })()`)) as FirstPage;
+  })()`)) as Omit<FirstPage, "cpu">;
+  return { ...told, cpu };
 }

@@ -63,6 +63,7 @@ type Line = {
 function markdown({ jobs, steps, transcriptBytes, commit, machine, at, rounds }: Report): string {
   const moving = (label: string, of: (round: Round) => Motion): Line[] => [
     { label: `${label}: of 100 frames, 95 within`, of: (one) => of(one).p95, unit: "ms", goal: GOALS.frame },
+    { label: `${label}: CPU of the main thread a frame`, of: (one) => of(one).cpu, unit: "ms", digits: 1 },
     { label: `${label}: longest frame`, of: (one) => of(one).longest, unit: "ms" },
     { label: `${label}: tasks of more than 50 ms`, of: (one) => of(one).longTasks, unit: "" },
     { label: `${label}: longest of them`, of: (one) => of(one).longestTask, unit: "ms", goal: GOALS.task },
@@ -82,6 +83,7 @@ function markdown({ jobs, steps, transcriptBytes, commit, machine, at, rounds }:
       unit: "ms",
       goal: GOALS.interactive,
     },
+    { label: "first page: CPU of its main thread", of: ({ first }) => first.cpu, unit: "ms" },
     { label: "first page: its main thread was blocked for", of: ({ first }) => first.blocked, unit: "ms" },
     { label: "job: first step shown", of: ({ transcriptShown }) => transcriptShown, unit: "ms" },
     ...moving("job, scrolling", ({ reading }) => reading),
@@ -108,7 +110,8 @@ function markdown({ jobs, steps, transcriptBytes, commit, machine, at, rounds }:
     }),
     "",
     "Interactive is the later of two moments: the page's content is there, and its last task of more than 50 ms before five quiet seconds is over. What comes",
-    "over the wire is counted with its headers, answers of the API included. Frames are told by requestAnimationFrame while the wheel turns; Chromium has no",
+    "over the wire is counted with its headers, answers of the API but for streams of events included. CPU is the main thread's own and grows little when other",
+    "programs use the machine; the other times are the clock's, which they lengthen (see the load below). Frames are told by requestAnimationFrame while the wheel turns; Chromium has no",
     "screen and no GPU here, so that it draws with the CPU what a person's machine would not.",
     "",
     `${machine}; load before a round ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}; commit ${commit}; ${at}.`,
