@@ -1,6 +1,6 @@
 # make help tells the targets. Each one installs what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sbom audit test cluster cluster-down generate format faults attacks clean
+.PHONY: help setup demo soak sbom audit test cluster cluster-down generate format faults attacks clean
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 28
@@ -29,6 +29,10 @@ cluster-down: ## end it and remove all that it made on the machine
 generate: ## write crds/ and docs/reference/ from the schemas
 	@scripts/setup --dev
 	@npm run --silent generate
+
+soak: ## 240 jobs made, suspended and deleted, one for each minute of four hours: nothing of them is left
+	@scripts/setup --dev
+	@AUTOAI_SOAK_JOBS=$${AUTOAI_SOAK_JOBS:-240} npx vitest run --project local test/faults/soak.test.ts
 
 sbom: ## bills of materials of the four images, by CycloneDX, into sbom/
 	@scripts/setup --dev

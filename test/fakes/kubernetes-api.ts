@@ -163,6 +163,11 @@ export class KubernetesApi implements AsyncDisposable {
     this.#remove(collection, this.#found(collection, namespace, name));
   }
 
+  /** Watches that are open. */
+  get watches(): number {
+    return this.#watchers.size;
+  }
+
   /** Ends every watch, as a server that restarts does. */
   endWatches(): void {
     for (const { response } of this.#watchers) response.destroy();

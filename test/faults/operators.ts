@@ -104,6 +104,8 @@ export const isPods = (agent: string | undefined, path: string | undefined): boo
 export type Operator = {
   readonly identity: string;
   readonly isGone: () => boolean;
+  /** Keys that wait to be reconciled, of all kinds. */
+  readonly queued: () => number;
   /** From now on nothing that it does has an effect. */
   kill(): void;
 };
@@ -226,7 +228,8 @@ export class World implements AsyncDisposable {
       gone.abort();
       void operator.stop();
     };
-    const made = { identity, kill, isGone: () => gone.signal.aborted };
+    const queued = (): number => Object.values(operator.queueDepths()).reduce((sum, depth) => sum + depth, 0);
+    const made = { identity, kill, isGone: () => gone.signal.aborted, queued };
     this.#operators.add(made);
     await operator.watch();
     if (!elected) operator.lead();
