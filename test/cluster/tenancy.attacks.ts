@@ -202,7 +202,7 @@ describe("by the API server, with a token", () => {
     place: "its own namespace, by the API server",
     guard: "the chart's roles",
     attempt: async () => {
-      const patch = '{"status":{"state":"READY","model":{"digest":"0"}}}';
+      const patch = '{"status":{"observedGeneration":1}}';
       const words = ["patch", "trainingjob", "job", "--subresource=status", "--type=merge", "-p", patch];
       return asks(() => ada, [...words, "--dry-run=server"])();
     },
@@ -221,7 +221,7 @@ describe("by the API server, with a token", () => {
         const answer = await cluster.run([
           ...words,
           "-p",
-          '{"status":{"usage":{"tokens":1,"seconds":1}}}',
+          '{"status":{"observedGeneration":1}}',
           "--dry-run=server",
         ]);
         return answer.code === 0 && "written";
