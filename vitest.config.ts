@@ -23,11 +23,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "cluster",
-          // Those of make attacks alone take minutes more.
-          include: [
-            "test/cluster/*.test.ts",
-            ...(process.env.ATTACK_TIMES === undefined ? [] : ["test/cluster/*.attacks.ts"]),
-          ],
+          include: ["test/cluster/*.test.ts"],
           fileParallelism: false,
           testTimeout: 300_000,
         },

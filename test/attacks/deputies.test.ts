@@ -1,6 +1,6 @@
 /**
  * What one namespace asks of the operator that is another's: the operator may read every Secret that a manifest names and everything in
- * the store, and has to read for a namespace what belongs to it. On a cluster: test/cluster/tenancy.attacks.ts.
+ * the store, and has to read for a namespace what belongs to it. On a cluster: test/cluster/tenancy.test.ts.
  */
 import { afterAll, beforeAll, describe } from "vitest";
 import { Dataset } from "../../operator/api/dataset.ts";
