@@ -265,8 +265,12 @@ describe("the whole way", () => {
 
   test("a session whose token counts for nothing any more leads to the sign-in page; so does signing out, for good", async () => {
     await cluster.kubectl("delete", "serviceaccount", "bob", "-n", bob.namespace);
-    await bob.page.goto(origin);
-    await heading(bob, "Sign in to AutoAI");
+    // The API server remembers for some seconds that a token was good.
+    const shown = async (): Promise<string> => {
+      await bob.page.goto(origin);
+      return bob.page.getByRole("heading", { level: 1 }).first().innerText();
+    };
+    await expect.poll(shown, { timeout: MINUTES, interval: 1000 }).toBe("Sign in to AutoAI");
     const kept = await ada.context.cookies();
     await ada.page.getByRole("button", { name: "Sign out" }).click();
     await heading(ada, "Sign in to AutoAI");
