@@ -491,11 +491,6 @@ const FROM_MODEL: readonly (readonly [name: string, guard: string, how: keyof ty
     "no sockets; NetworkPolicy",
     "where the worker is not confined, and no policy fences its pod",
   ],
-  [
-    "a Service by its name",
-    "no sockets; NetworkPolicy",
-    "where the worker is not confined, and no policy fences its pod",
-  ],
   ["DNS as a channel", "no sockets", "where the worker is not confined"],
   ["a server of its own", "no sockets", "where the worker is not confined"],
   ["the courier's or the front's socket", "no sockets", "where the worker is not confined"],
