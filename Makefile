@@ -53,6 +53,7 @@ format: ## format and fix
 faults: ## seeded schedules of faults, and what held (ARGS="--schedules N", ARGS="--seed N")
 	@scripts/setup --dev
 	@npx node test/faults/main.ts $(ARGS)
+	@$(if $(ARGS),,AUTOAI_FAULTS=all npx vitest run --project local test/faults/kill.test.ts)
 
 bench-%: ## measure beside the peer, and write bench/results/NAME.json and .md (quality, intake, overhead, cluster, serving, console)
 	@scripts/setup --dev

@@ -53,8 +53,11 @@ function memoryWorld(): World & { lines: string[] } {
   };
 }
 
-/** A process for each effect is dear: of odd stride, so that it dies before effects and after them; each with AUTOAI_FAULTS=all, as `make faults` sets it. */
-const STRIDE = process.env.AUTOAI_FAULTS === "all" ? 1 : 5;
+/**
+ * Every so many awaits and effects: each with AUTOAI_FAULTS=all, as `make faults` has it. Odd, so that it dies before calls and after
+ * them.
+ */
+const [AWAITS_APART, EFFECTS_APART] = process.env.AUTOAI_FAULTS === "all" ? [1, 1] : [3, 5];
 
 const NEVER = new Promise<void>(() => undefined);
 
@@ -85,9 +88,9 @@ beforeAll(async () => {
 });
 
 describe("an operator that dies and is started again", () => {
-  it("leaves the journal of an undisturbed run, wherever it stopped: every await in turn", async () => {
+  it(`leaves the journal of an undisturbed run, wherever it stopped: one await in ${AWAITS_APART}`, async () => {
     expect(awaits).toBeGreaterThan(1000);
-    for (let at = 1; at <= awaits; at++) {
+    for (let at = 1; at <= awaits; at += AWAITS_APART) {
       const world = memoryWorld();
       await new Promise<void>((resolve, reject) => {
         runEmbedded(world, deadlyGate(at, resolve)).then(resolve, reject);
@@ -103,9 +106,12 @@ describe("an operator that dies and is started again", () => {
   const folder = mkdtempSync(join(tmpdir(), "autoai-kill-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  it(`leaves the same files, killed by SIGKILL at every ${STRIDE === 1 ? "" : `${STRIDE}th `}effect in turn`, async () => {
+  it(`leaves the same files, killed by SIGKILL: at one effect in ${EFFECTS_APART}`, async () => {
     expect(effects).toBeGreaterThan(200);
-    const points = Array.from({ length: Math.ceil(effects / STRIDE) }, (_, index) => index * STRIDE + 1);
+    const points = Array.from(
+      { length: Math.ceil(effects / EFFECTS_APART) },
+      (_, index) => index * EFFECTS_APART + 1,
+    );
     const worker = async (): Promise<void> => {
       for (let at = points.shift(); at !== undefined; at = points.shift()) {
         const home = join(folder, String(at));
