@@ -38,7 +38,7 @@ function codeLines(document: string): string[] {
 }
 
 function wordsOf(command: string): string[] {
-  const words = [...command.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(
+  const words = [...command.matchAll(/"([^"]*)"|'([^']*)'|((?:[^\s"']|"[^"]*"|'[^']*')+|\S+)/g)].map(
     ([all, double, single]) => double ?? single ?? all,
   );
   const end = words.findIndex((word) => /^([<>&#]|\d?>)/.test(word));
