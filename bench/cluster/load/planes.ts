@@ -75,6 +75,8 @@ export async function onKwok(folder: string, kubeconfig: string): Promise<Plane>
     ],
     { stdio: ["ignore", log, log] },
   );
+  // However the bench ends: what is left of it keeps the cluster from ending.
+  process.once("exit", () => kwok.kill("SIGKILL"));
   kwok.once(
     "exit",
     (code) => code !== null && code !== 0 && console.error(`kwok ended with ${code}: ${folder}/kwok.log`),
