@@ -13,6 +13,7 @@ import { writeReport } from "../../operator/reconcilers/trainingjob/report.ts";
 import type { ArtifactStore } from "../../operator/storage/artifact-store.ts";
 import { FileStore } from "../../operator/storage/file-store.ts";
 import { InstantExecutor } from "../fakes/instant-executor.ts";
+import { REPLIES } from "./replies.ts";
 
 /**
  * Passed before and after every await that reaches outside the process. `effect` says whether the call can change
@@ -55,22 +56,6 @@ export const JOB: TrainingJob = TrainingJobSchema.parse({
     budget: { maxSteps: 6, maxSeconds: 3600 },
   },
 });
-
-/** Replies of an agent that uses every tool, two of them in one reply, and finishes by itself. */
-const REPLIES: readonly (readonly { name: string; args: unknown }[])[] = [
-  [{ name: "install_dependencies", args: { packages: ["lightgbm"] } }],
-  [
-    { name: "write_python_file", args: { path: "train.py", content: "print(1)\n" } },
-    { name: "execute_python_file", args: { path: "train.py" } },
-  ],
-  [
-    {
-      name: "save_model_settings",
-      args: { name: "model", description: "d", entry: "train.py", claimed_score: 0.9 },
-    },
-  ],
-  [],
-];
 
 /** A world of files, as the embedded run has it. */
 export function worldOfFiles(folder: string): World {

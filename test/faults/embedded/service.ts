@@ -2,6 +2,7 @@
 import type { TrainingJob } from "../../../operator/api/trainingjob.ts";
 import { ownerKey } from "../../../operator/evaluation/context.ts";
 import type { LanguageModel, LlmReply } from "../../../operator/llm/language-model.ts";
+import { REPLIES } from "../replies.ts";
 import type { Line } from "./line.ts";
 import type { Random } from "./random.ts";
 import { sleep } from "./virtual-time.ts";
@@ -15,22 +16,6 @@ export type Paid = {
   /** It arrived at an operator that was alive. */
   arrived: boolean;
 };
-
-/** An agent that uses every tool, two of them in one reply, and finishes by itself. */
-const REPLIES: readonly (readonly { name: string; args: unknown }[])[] = [
-  [{ name: "install_dependencies", args: { packages: ["lightgbm"] } }],
-  [
-    { name: "write_python_file", args: { path: "train.py", content: "print(1)\n" } },
-    { name: "execute_python_file", args: { path: "train.py" } },
-  ],
-  [
-    {
-      name: "save_model_settings",
-      args: { name: "model", description: "d", entry: "train.py", claimed_score: 0.9 },
-    },
-  ],
-  [],
-];
 
 export class Service {
   readonly paid: Paid[] = [];
