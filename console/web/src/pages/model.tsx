@@ -1,10 +1,11 @@
-import { Anchor, Code as Mono, SimpleGrid, Stack, Table, Tabs, Text } from "@mantine/core";
+import { Anchor, Code as Mono, Stack, Table, Tabs, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "wouter";
 import { api } from "../api.ts";
 import { Batch } from "../parts/batch.tsx";
 import { Deploy } from "../parts/deploy.tsx";
+import { Figures } from "../parts/figures.tsx";
 import { score, when } from "../parts/format.ts";
 import { Page } from "../parts/page.tsx";
 import { PredictionLog } from "../parts/prediction-log.tsx";
@@ -75,21 +76,10 @@ function Scores({ model: { manifest } }: { model: Model }) {
     },
   ];
   return (
-    <SimpleGrid cols={{ base: 2, md: 4 }}>
-      {figures.map(({ label, value, note }) => (
-        <div key={label}>
-          <Text size="sm" c="dimmed">
-            {label} {metric}
-          </Text>
-          <Text fz="lg" fw={700}>
-            {value}
-          </Text>
-          <Text size="sm" c="dimmed">
-            {note}
-          </Text>
-        </div>
-      ))}
-    </SimpleGrid>
+    <Figures
+      figures={figures.map((one) => ({ ...one, label: `${one.label} ${metric}` }))}
+      columns={{ base: 2, md: 4 }}
+    />
   );
 }
 

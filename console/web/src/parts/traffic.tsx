@@ -1,11 +1,12 @@
 /** What the servers of a deployment are asked, and how long their answers take, as long as somebody looks. */
-import { NativeSelect, SimpleGrid, Stack, Text, Title } from "@mantine/core";
+import { NativeSelect, Stack, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import type { Traffic } from "../../../server/gateway.ts";
 import type { DeploymentRow } from "../../../server/rows.ts";
 import { api } from "../api.ts";
 import { Bars } from "./bars.tsx";
+import { Figures } from "./figures.tsx";
 import { count } from "./format.ts";
 import { Loading, Problem } from "./states.tsx";
 
@@ -30,13 +31,13 @@ export function DeploymentTraffic({ deployments }: { deployments: readonly Deplo
           data={deployments.map(({ key, name }) => ({ value: key, label: name }))}
           maw={420}
         />
-        <Figures key={deployment.key} deployment={deployment} />
+        <Watched key={deployment.key} deployment={deployment} />
       </Stack>
     </section>
   );
 }
 
-function Figures({ deployment: { namespace, name } }: { deployment: DeploymentRow }) {
+function Watched({ deployment: { namespace, name } }: { deployment: DeploymentRow }) {
   const traffic = useQuery({
     queryKey: ["traffic", namespace, name],
     queryFn: () => api.models.traffic.query({ namespace, name }),
@@ -67,21 +68,7 @@ function Figures({ deployment: { namespace, name } }: { deployment: DeploymentRo
   ];
   return (
     <Stack>
-      <SimpleGrid cols={{ base: 2, sm: 3, lg: 6 }}>
-        {figures.map(({ label, value, note }) => (
-          <div key={label}>
-            <Text size="sm" c="dimmed">
-              {label}
-            </Text>
-            <Text fz="lg" fw={700}>
-              {value}
-            </Text>
-            <Text size="sm" c="dimmed">
-              {note}
-            </Text>
-          </div>
-        ))}
-      </SimpleGrid>
+      <Figures figures={figures} columns={{ base: 2, sm: 3, lg: 6 }} />
       {rates.length > 1 && (
         <div>
           <Bars
