@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { median } from "../overhead/intervals.ts";
-import { circumstances } from "./circumstances.ts";
+import { circumstances } from "../shared/circumstances.ts";
 
 export type Round = {
   /** From the call to the result, less the code's own time. */

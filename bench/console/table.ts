@@ -1,9 +1,8 @@
 /** The rounds as JSON and as a table for people. */
-import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, release } from "node:os";
 import { join } from "node:path";
 import { median } from "../overhead/intervals.ts";
+import { circumstances } from "../shared/circumstances.ts";
 import type { FirstPage, Motion } from "./page.ts";
 
 export type Round = {
@@ -18,7 +17,7 @@ export type Round = {
   readonly finding: Motion;
 };
 
-export type Circumstances = {
+export type Subject = {
   readonly jobs: number;
   readonly steps: number;
   readonly transcriptBytes: number;
@@ -28,13 +27,13 @@ export type Circumstances = {
 /** Bytes and milliseconds. A frame of 34 ms is two of a screen's; a task of 200 ms is what a hand on a key begins to notice. */
 const GOALS = { bytes: 200_000, interactive: 1000, frame: 34, task: 200 };
 
-export function writeResults(root: string, circumstances: Circumstances, rounds: readonly Round[]): string {
+export function writeResults(root: string, subject: Subject, rounds: readonly Round[]): string {
+  const measured = circumstances(root);
   const report = {
-    ...circumstances,
+    ...subject,
     goals: GOALS,
-    commit: commit(root),
-    machine: `${availableParallelism()} of ${cpus().length} CPUs, ${process.arch}, Linux ${release()}, Node ${process.version}, Chromium ${circumstances.chromium}`,
-    at: `${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`,
+    ...measured,
+    machine: `${measured.machine}, Chromium ${subject.chromium}`,
     rounds,
   };
   const folder = join(root, "bench/results");
@@ -45,7 +44,7 @@ export function writeResults(root: string, circumstances: Circumstances, rounds:
   return text;
 }
 
-type Report = Circumstances & {
+type Report = Subject & {
   readonly commit: string;
   readonly machine: string;
   readonly at: string;
@@ -117,15 +116,4 @@ function markdown({ jobs, steps, transcriptBytes, commit, machine, at, rounds }:
     `${machine}; load before a round ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}; commit ${commit}; ${at}.`,
     "",
   ].join("\n");
-}
-
-function commit(root: string): string {
-  try {
-    return execFileSync("git", ["describe", "--always", "--dirty", "--exclude=*"], {
-      cwd: root,
-      encoding: "utf8",
-    }).trim();
-  } catch {
-    return "unknown";
-  }
 }

@@ -1,8 +1,7 @@
 /** The rounds as JSON and as a table for people. */
-import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, release } from "node:os";
 import { join } from "node:path";
+import { circumstances } from "../shared/circumstances.ts";
 import { median, type Round } from "./intervals.ts";
 
 /** The goal: overhead below this share of the job's time. */
@@ -16,9 +15,7 @@ export function writeResults(
   const report = {
     seconds,
     goal: GOAL,
-    commit: git(root),
-    machine: `${availableParallelism()} of ${cpus().length} CPUs, ${process.arch}, Linux ${release()}, Node ${process.version}`,
-    at: `${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`,
+    ...circumstances(root),
     rounds: results,
   };
   const folder = join(root, "bench/results");
@@ -90,15 +87,4 @@ function spread(values: readonly number[], digits: number, unit: string): string
     value.toFixed(digits),
   );
   return `${middle}${unit} (${low} to ${high})`;
-}
-
-function git(root: string): string {
-  try {
-    return execFileSync("git", ["describe", "--always", "--dirty", "--exclude=*"], {
-      cwd: root,
-      encoding: "utf8",
-    }).trim();
-  } catch {
-    return "unknown";
-  }
 }

@@ -1,7 +1,7 @@
 /** The runs as JSON and as a table for people. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { circumstances } from "../circumstances.ts";
+import { circumstances } from "../../shared/circumstances.ts";
 
 export type Run = {
   readonly jobs: number;
