@@ -1,5 +1,5 @@
 /**
- * What many jobs at once cost the operator: its memory and CPU, how long a job that is due waits for a worker, and whether every job gets on
+ * What many jobs at once cost the operator: its memory and CPU, how long a job that is due waits for a worker and for the API server, and whether every job gets on
  * and none is lost.
  *
  * Run by `make bench-cluster`. The operator is the built one, as a process of this machine; the store is a MinIO beside it, the LLM the
@@ -144,6 +144,8 @@ async function run(jobs: number, plane: Plane, minio: Minio, gemini: GeminiServe
     queueP99: quantileBound(all, "autoai_queue_wait_seconds", 'kind="TrainingJob"', 0.99),
     queueP50: quantileBound(all, "autoai_queue_wait_seconds", 'kind="TrainingJob"', 0.5),
     peakQueue,
+    reconcileP50: quantileBound(all, "autoai_reconcile_seconds", 'kind="TrainingJob"', 0.5),
+    reconcileP99: quantileBound(all, "autoai_reconcile_seconds", 'kind="TrainingJob"', 0.99),
     reconciles: total(all, "autoai_reconciles_total"),
     apiRequests: requests,
     pods: pods.length,

@@ -19,6 +19,9 @@ export type Run = {
   readonly queueP50: number;
   readonly queueP99: number;
   readonly peakQueue: number;
+  /** Upper bounds, by the buckets of autoai_reconcile_seconds. */
+  readonly reconcileP50: number;
+  readonly reconcileP99: number;
   readonly reconciles: number;
   readonly apiRequests: number;
   readonly pods: number;
@@ -89,6 +92,10 @@ function markdown(plane: string, agent: string, runs: readonly Run[], about: str
     ),
     row("longest a job went without a new entry, s", ({ longestGapSeconds }) => longestGapSeconds.toFixed(0)),
     row("wait for a worker, p50 and p99, s, at most", ({ queueP50, queueP99 }) => `${queueP50}, ${queueP99}`),
+    row(
+      "a reconcile, its turns at the API server included, p50 and p99, s, at most",
+      ({ reconcileP50, reconcileP99 }) => `${reconcileP50}, ${reconcileP99}`,
+    ),
     row("longest queue, at a look each second", ({ peakQueue }) => peakQueue),
     row("pods, of which made twice", ({ pods, podsTwice }) => `${pods}, ${podsTwice}`),
     row(
