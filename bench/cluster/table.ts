@@ -78,7 +78,7 @@ function markdown(results: Results, circumstances: string): string {
     `- Environment from the store: ${verdict("store")}.`,
     `- Requests: at most ${most} a step, ${most <= MOST_REQUESTS ? "within" : "above"} the goal of ${MOST_REQUESTS}; the status patch of a reconcile comes on top.`,
     "",
-    "Not measured here: many jobs at once.",
+    "What many jobs at once cost stands in cluster-load.md.",
     "",
     circumstances,
     "",
