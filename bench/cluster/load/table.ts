@@ -116,6 +116,11 @@ function markdown(plane: string, agent: string, runs: readonly Run[], about: str
           `- The run of ${most.jobs} was ended after ${most.seconds.toFixed(0)} s, with ${most.ended} at their end: that none is lost was NOT shown.`,
         ]
       : []),
+    ...(most.ended < most.jobs
+      ? []
+      : [
+          `- The slowest of ${most.jobs} jobs took ${(at(most, 1) / at(most, 0.5)).toFixed(2)} times as long as the median one, from its creation to its end.`,
+        ]),
     `- ${most.ready} of ${most.jobs} jobs became READY, ${most.lost} were lost, ${most.podsTwice} pods were made twice.`,
     "",
     about,
