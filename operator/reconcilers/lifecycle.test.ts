@@ -8,6 +8,8 @@ import type { JournalEntry } from "../api/journal.ts";
 import { ModelManifest } from "../api/model-manifest.ts";
 import { ModelDeployment } from "../api/modeldeployment.ts";
 import { TrainingJob } from "../api/trainingjob.ts";
+import { ConflictError } from "../cluster/cluster.ts";
+import { OVERTAKEN } from "../engine/controller.ts";
 import { StalledError } from "../engine/errors.ts";
 import { jobPrefix, journalPrefix, sha256 } from "../evaluation/context.ts";
 import { type LanguageModel, LlmRefusedError } from "../llm/language-model.ts";
@@ -153,6 +155,47 @@ describe("a store that takes nothing for a while", () => {
     write.mockRestore();
     await until("AgentFinished");
     expect((await job())?.status?.state).toBe("READY");
+  });
+});
+
+describe("who was overtaken comes back at once, and backs off where that goes on", () => {
+  const conflict = () => Promise.reject(new ConflictError("it changed since it was read"));
+
+  test("a job whose finalizer, status or deletion somebody else wrote first", async () => {
+    const { apply, step, cluster } = world();
+    apply();
+    const finalizer = vi.spyOn(cluster, "setFinalizer").mockImplementation(conflict);
+    expect(await step()).toEqual(OVERTAKEN);
+    finalizer.mockRestore();
+    const status = vi.spyOn(cluster, "updateStatus").mockImplementation(conflict);
+    expect(await step()).toEqual(OVERTAKEN);
+    status.mockRestore();
+    await step();
+    cluster.delete("TrainingJob", "team/churn");
+    vi.spyOn(cluster, "setFinalizer").mockImplementation(conflict);
+    expect(await step()).toEqual(OVERTAKEN);
+  });
+
+  test("a job whose next entry another operator wrote first", async () => {
+    const { apply, step, until, store } = world();
+    apply();
+    await until("Ask");
+    vi.spyOn(store, "create").mockResolvedValue(false);
+    expect(await step()).toEqual(OVERTAKEN);
+  });
+
+  test("a data set", async () => {
+    const { operator, cluster } = world();
+    cluster.apply(
+      Dataset.parse({
+        ...META,
+        kind: "Dataset",
+        metadata: { name: "rows", namespace: "team" },
+        spec: { source: { uri: "s3://bucket/rows.csv" } },
+      }),
+    );
+    vi.spyOn(cluster, "updateStatus").mockImplementation(conflict);
+    expect(await reconcileDataset(operator, "team/rows")).toEqual(OVERTAKEN);
   });
 });
 
