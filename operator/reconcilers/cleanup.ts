@@ -3,7 +3,7 @@ import type { ModelDeployment } from "../api/modeldeployment.ts";
 import { predictionLogPrefix } from "../api/prediction-log.ts";
 import type { Cluster, Resource } from "../cluster/cluster.ts";
 import type { Executor } from "../sandbox/executor.ts";
-import type { Children } from "../serving/children.ts";
+import { type Children, removeOwn } from "../serving/children.ts";
 import type { ArtifactStore } from "../storage/artifact-store.ts";
 
 export const FINALIZER = "autoai.dev/cleanup";
@@ -52,7 +52,7 @@ export async function cleanUpDeployment(
 ): Promise<boolean> {
   if (!deployment.metadata.finalizers?.includes(FINALIZER)) return true;
   const { name, namespace = "default" } = deployment.metadata;
-  await children.remove("Deployment", namespace, name);
+  await removeOwn(children, deployment, "Deployment");
   if (children.pods(namespace, name).length > 0) return false;
   await store.deletePrefix(predictionLogPrefix(namespace, name));
   await cluster.setFinalizer(deployment, FINALIZER, false);

@@ -5,8 +5,10 @@ import { modelManifest } from "../../test/builders/model-manifest.ts";
 import { checkedCluster } from "../../test/kstatus.ts";
 import { ModelDeployment } from "../api/modeldeployment.ts";
 import { TrainingJob } from "../api/trainingjob.ts";
+import { ConflictError } from "../cluster/cluster.ts";
+import { OVERTAKEN } from "../engine/controller.ts";
 import { archiveKey } from "../sandbox/environment-keys.ts";
-import { RefusedChildError, type ServingPod } from "../serving/children.ts";
+import { CHILD_KINDS, RefusedChildError, type ServingPod } from "../serving/children.ts";
 import { MemoryChildren } from "../serving/memory-children.ts";
 import { MemoryStore } from "../storage/memory-store.ts";
 import { FINALIZER, type Retention } from "./cleanup.ts";
@@ -463,18 +465,116 @@ describe("followLatest", () => {
   });
 });
 
-test("a Service of the same name that is somebody else's is not taken", async () => {
-  const { apply, reconcile, ready, children, condition } = await world();
-  await children.apply({
-    apiVersion: "v1",
-    kind: "Service",
-    metadata: { name: "churn", namespace: NS },
+describe("what is there under the name of a child and is somebody else's", () => {
+  const CHILDREN = [
+    ["Deployment", "churn"],
+    ["Service", "churn"],
+    ["Secret", "churn-model-grants"],
+    ["NetworkPolicy", "churn-model"],
+    ["PodDisruptionBudget", "churn"],
+    ["HorizontalPodAutoscaler", "churn"],
+  ] as const;
+  const foreign = (kind: (typeof CHILDREN)[number][0], name: string) => ({
+    apiVersion: CHILD_KINDS[kind].apiVersion,
+    kind,
+    metadata: { name, namespace: NS, ownerReferences: [] },
+    spec: { theirs: true },
   });
-  apply();
-  await ready("churn");
-  await reconcile();
-  expect(await condition()).toMatchObject({ status: "False", reason: "NameTaken" });
-  expect(children.applied("Deployment", NS, "churn")).toBeUndefined();
+
+  test.each(CHILDREN)("is not taken over: %s", async (kind, name) => {
+    const { apply, reconcile, ready, children, condition } = await world();
+    await children.apply(foreign(kind, name));
+    apply({ autoscaling: { maxReplicas: 2 } });
+    await ready("churn");
+    const before = children.changes.length;
+    await reconcile();
+    expect(await condition()).toMatchObject({ status: "False", reason: "NameTaken" });
+    expect((await condition())?.message).toContain(`${kind} ${name}`);
+    expect(children.changes.slice(before)).toEqual([]);
+    await children.remove(kind, NS, name);
+    await reconcile();
+    expect(await condition()).toMatchObject({ status: "Unknown", reason: "RollingOut" });
+  });
+
+  test.each(CHILDREN)("is not taken over either where it came later: %s", async (kind, name) => {
+    const { apply, reconcile, ready, children, condition } = await world();
+    apply({ autoscaling: { maxReplicas: 2 } });
+    await ready("churn");
+    await reconcile();
+    await children.remove(kind, NS, name);
+    await children.apply(foreign(kind, name));
+    await reconcile();
+    expect(await condition()).toMatchObject({ status: "False", reason: "NameTaken" });
+    expect(children.applied(kind, NS, name)).toEqual(foreign(kind, name));
+  });
+
+  test("is not a Secret whose grants are renewed, where the wanted model cannot be had", async () => {
+    const { apply, reconcile, ready, settle, children, cluster, clock } = await world();
+    apply();
+    const digest = await ready("churn");
+    await reconcile();
+    settle(digest, "churn");
+    cluster.delete("TrainingJob", `${NS}/churn`);
+    await children.remove("Secret", NS, "churn-model-grants");
+    await children.apply(foreign("Secret", "churn-model-grants"));
+    clock.at += 5 * HOUR;
+    await reconcile();
+    expect(children.applied("Secret", NS, "churn-model-grants")).toEqual(
+      foreign("Secret", "churn-model-grants"),
+    );
+  });
+
+  test("is not removed with the autoscaling that it has the name of", async () => {
+    const { apply, reconcile, ready, children } = await world();
+    apply({ autoscaling: { maxReplicas: 2 } });
+    await ready("churn");
+    await reconcile();
+    await children.remove("HorizontalPodAutoscaler", NS, "churn");
+    await children.apply(foreign("HorizontalPodAutoscaler", "churn"));
+    apply({ replicas: 1 });
+    await reconcile();
+    expect(children.applied("HorizontalPodAutoscaler", NS, "churn")).toBeDefined();
+  });
+
+  test("is not removed when the ModelDeployment is", async () => {
+    const { apply, reconcile, ready, children, cluster, read } = await world("Delete");
+    await children.apply(foreign("Deployment", "churn"));
+    apply();
+    await ready("churn");
+    await reconcile();
+    cluster.delete("ModelDeployment", `${NS}/churn`);
+    await reconcile();
+    expect(await read()).toBeUndefined();
+    expect(children.applied("Deployment", NS, "churn")).toBeDefined();
+  });
+});
+
+describe("who was overtaken", () => {
+  const overtaken = async ({ apply, reconcile, cluster }: Awaited<ReturnType<typeof world>>) => {
+    apply();
+    cluster.updateStatus = () => Promise.reject(new ConflictError("it changed since it was read"));
+    return reconcile();
+  };
+
+  test("by another write reads again at once, and backs off where that goes on", async () => {
+    expect(await overtaken(await world())).toEqual(OVERTAKEN);
+  });
+
+  test("when the finalizer is written, too", async () => {
+    const { apply, reconcile, cluster } = await world("Delete");
+    apply();
+    cluster.setFinalizer = () => Promise.reject(new ConflictError("it changed since it was read"));
+    expect(await reconcile()).toEqual(OVERTAKEN);
+  });
+
+  test("when it was deleted, too", async () => {
+    const { apply, reconcile, cluster } = await world("Delete");
+    apply();
+    await reconcile();
+    cluster.delete("ModelDeployment", `${NS}/churn`);
+    cluster.setFinalizer = () => Promise.reject(new ConflictError("it changed since it was read"));
+    expect(await reconcile()).toEqual(OVERTAKEN);
+  });
 });
 
 describe("deleted", () => {
@@ -502,12 +602,7 @@ describe("deleted", () => {
     expect(children.changes.at(-1)).toBe("-Deployment/churn");
     expect(await read()).toBeDefined();
     expect(await store.list("predictions/team/churn/")).toHaveLength(1);
-    await children.apply({
-      apiVersion: "apps/v1",
-      kind: "Deployment",
-      metadata: { name: "churn", namespace: NS },
-    });
-    children.settle(NS, "churn", {}, []);
+    children.end(NS, "churn");
     await reconcile();
     expect(await read()).toBeUndefined();
     expect(await store.list("predictions/team/churn/")).toEqual([]);

@@ -5,7 +5,7 @@ import { predictionLogPrefix } from "../api/prediction-log.ts";
 import { type Cluster, ConflictError } from "../cluster/cluster.ts";
 import { OVERTAKEN, type Result } from "../engine/controller.ts";
 import { StalledError } from "../engine/errors.ts";
-import { type Children, RefusedChildError } from "../serving/children.ts";
+import { belongsTo, type Children, RefusedChildError } from "../serving/children.ts";
 import { ANNOTATIONS, urlOf } from "../serving/names.ts";
 import { expireSegments } from "../serving/retention.ts";
 import { type Rollout, rolloutOf } from "../serving/rollout.ts";
@@ -117,7 +117,7 @@ async function unresolved(
 ): Promise<Found> {
   const { name, namespace = "default" } = deployment.metadata;
   const live = serving?.children.deployment(namespace, name);
-  if (!serving || !live) {
+  if (!serving || !live || !belongsTo(live, deployment)) {
     return { situation, facts: {}, requeueAfterSeconds: STALLED_SECONDS };
   }
   await withGrants(serving, deployment, [], clock.now());

@@ -94,6 +94,27 @@ export interface Children {
   pods(namespace: string, name: string): readonly ServingPod[];
 }
 
+/** Whether it was made for this very resource, and not for an earlier one of its name, nor by somebody else. */
+export function belongsTo(child: Pick<LiveDeployment, "metadata">, owner: Owned): boolean {
+  const { uid } = owner.metadata;
+  return uid !== undefined && (child.metadata.ownerReferences ?? []).some((one) => one.uid === uid);
+}
+
+/** Removes the child of the resource's own name, unless it is somebody else's. */
+export async function removeOwn(children: Children, owner: Owned, kind: ChildKind): Promise<void> {
+  const { name, namespace = "default" } = owner.metadata;
+  const present = await children.get(kind, namespace, name);
+  if (present && belongsTo(present, owner)) await children.remove(kind, namespace, name);
+}
+
+type Owned = {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string | undefined;
+    readonly uid?: string | undefined;
+  };
+};
+
 /** The API server refused a child: by a quota, an admission plugin, RBAC or a rule of its kind. */
 export class RefusedChildError extends Error {
   override readonly name = "RefusedChildError";

@@ -69,6 +69,11 @@ export class MemoryChildren implements Children {
     this.#live.set(id, { ...live, status: { ...status, observedGeneration: live.metadata.generation } });
     this.#pods.set(`${namespace}/${name}`, pods);
   }
+
+  /** Its servers have ended. */
+  end(namespace: string, name: string): void {
+    this.#pods.delete(`${namespace}/${name}`);
+  }
 }
 
 const idOf = (kind: ChildKind, namespace: string, name: string): string => `${kind}/${namespace}/${name}`;

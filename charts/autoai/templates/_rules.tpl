@@ -25,11 +25,11 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch, create, delete]
-# The fence around tool pods and servers of models, by server-side apply.
+# The fence around tool pods and servers of models, by server-side apply; read where a name of a model's may be taken.
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
-  verbs: [create, patch]
-# What a ModelDeployment is made of, by server-side apply; all else that is deleted goes with its owner.
+  verbs: [get, create, patch]
+# What a ModelDeployment is made of, by server-side apply, once it is seen that nobody else has such a thing; all else that is deleted goes with its owner.
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [get, list, watch, create, patch, delete]
@@ -38,10 +38,10 @@
   verbs: [get, create, patch]
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
-  verbs: [create, patch, delete]
+  verbs: [get, create, patch, delete]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
-  verbs: [create, patch]
+  verbs: [get, create, patch]
 # The Secret with what a server's pods may fetch. A create or patch cannot be kept to names that are not known.
 - apiGroups: [""]
   resources: [secrets]

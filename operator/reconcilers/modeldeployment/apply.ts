@@ -6,7 +6,13 @@ import type { ModelDeployment, ModelDeploymentStatus } from "../../api/modeldepl
 import type { Cluster } from "../../cluster/cluster.ts";
 import { StalledError } from "../../engine/errors.ts";
 import { servedArchiveKey } from "../../sandbox/environment-keys.ts";
-import type { Children, LiveDeployment } from "../../serving/children.ts";
+import {
+  belongsTo,
+  type ChildKind,
+  type Children,
+  type LiveDeployment,
+  removeOwn,
+} from "../../serving/children.ts";
 import { type Fetchable, grantSecondsLeft, grantsSecret } from "../../serving/grants.ts";
 import { handover, type ManifestSettings, manifestsOf } from "../../serving/manifests.ts";
 import { ANNOTATIONS, grantsName } from "../../serving/names.ts";
@@ -51,14 +57,15 @@ export async function applyModel(
       `the store has no environment ${model.environment.slice(0, 12)}, which the model of TrainingJob ${model.trainingJob} needs: train it again, by recipeFrom`,
     );
   }
-  await refuseForeign(children, deployment);
+  const manifests = manifestsOf({ deployment, model, environmentsClaim }, settings);
+  await refuseForeign(children, deployment, manifests);
   const wanted = { ...model, files: Object.keys(manifest.files) };
   const secondsLeft = await withGrants(serving, deployment, [wanted], now);
   const before = children.deployment(namespace, name);
   const given = handover(deployment, before);
   if (given) await children.apply(given, "autoai-handover");
   let live: LiveDeployment | undefined;
-  for (const child of manifestsOf({ deployment, model, environmentsClaim }, settings)) {
+  for (const child of manifests) {
     const written = await children.apply(child);
     if (child.kind === "Deployment") live = written;
   }
@@ -67,7 +74,7 @@ export async function applyModel(
     deployment.spec.autoscaling === undefined &&
     before?.metadata.annotations?.[ANNOTATIONS.scaledBy] === "HorizontalPodAutoscaler"
   )
-    await children.remove("HorizontalPodAutoscaler", namespace, name);
+    await removeOwn(children, deployment, "HorizontalPodAutoscaler");
   if (!live) throw new Error("a ModelDeployment without a Deployment was applied");
   return { live, secondsLeft };
 }
@@ -81,6 +88,8 @@ export async function withGrants(
 ): Promise<number> {
   const { cluster, children, store } = serving;
   const { name, namespace = "default" } = deployment.metadata;
+  // Neither read nor written over where it is another's.
+  await refuseForeign(children, deployment, [{ kind: "Secret", metadata: { name: grantsName(name) } }]);
   const claim = await serving.environmentsClaim(namespace);
   const models = new Map(wanted.map((one) => [one.digest, one]));
   for (const { digest, trainingJob } of children.pods(namespace, name)) {
@@ -146,19 +155,20 @@ async function manifestOf(
   }
 }
 
-/** A Deployment or Service of the same name that is somebody else's is not taken over. */
-async function refuseForeign(children: Children, deployment: ModelDeployment): Promise<void> {
-  const { name, namespace = "default", uid } = deployment.metadata;
-  const isOurs = (one: LiveDeployment | undefined): boolean =>
-    one?.metadata.ownerReferences?.some((owner) => owner.uid === uid) ?? false;
-  if (isOurs(children.deployment(namespace, name))) return;
-  for (const kind of ["Deployment", "Service"] as const) {
+/** What is there under the name of a child and is somebody else's is not taken over. Throws StalledError. */
+async function refuseForeign(
+  children: Children,
+  deployment: ModelDeployment,
+  wanted: readonly { readonly kind: ChildKind; readonly metadata: { readonly name: string } }[],
+): Promise<void> {
+  const { namespace = "default" } = deployment.metadata;
+  const look = async ({ kind, metadata: { name } }: (typeof wanted)[number]): Promise<void> => {
     const present = await children.get(kind, namespace, name);
-    if (present && !isOurs(present)) {
-      throw new StalledError(
-        "NameTaken",
-        `there is a ${kind} ${name} in this namespace that is not this ModelDeployment's: remove it, or choose another name`,
-      );
-    }
-  }
+    if (!present || belongsTo(present, deployment)) return;
+    throw new StalledError(
+      "NameTaken",
+      `there is a ${kind} ${name} in this namespace that is not this ModelDeployment's: remove it, or choose another name`,
+    );
+  };
+  await Promise.all(wanted.map(look));
 }
