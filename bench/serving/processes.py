@@ -165,6 +165,7 @@ class Server:
         return sorted(found)
 
     def last_words(self) -> str:
-        """The last line that it said."""
+        """Its last error, or else the last line that it said: after an error Node says its version."""
         lines = [line for line in self._said.read_text(errors="replace").splitlines() if line.strip()]
-        return lines[-1][:300] if lines else "it said nothing"
+        errors = [line for line in lines if "Error" in line]
+        return (errors or lines)[-1][:300] if lines else "it said nothing"

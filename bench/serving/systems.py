@@ -15,6 +15,7 @@ from shared.results import ROOT
 
 HERE = Path(__file__).resolve().parent
 NODE = ROOT / "node_modules" / ".bin" / "node"
+FRONT = ROOT / "dist" / "inference-server" / "server.js"
 Json = dict[str, Any]
 Row = dict[str, Any]
 
@@ -104,12 +105,19 @@ def model_python() -> Path:
     return environments.environment("bench-serving", "the base environment of models", lock)
 
 
+def _install_ours() -> None:
+    """Raises PeerFailedError where the front is not built; that it is this tree's is for who builds it."""
+    if not FRONT.is_file():
+        raise environments.PeerFailedError(f"{FRONT} is not there: make bench-serving, or npm run build")
+    model_python()
+
+
 def _ours(engine: str) -> Callable[[Start], list[Command]]:
     """The front as built, and the worker in the model's environment: as the two containers of a pod."""
 
     def commands(start: Start) -> list[Command]:
         socket_path = str(start.folder / "worker.sock")
-        front = [str(NODE), str(ROOT / "dist" / "inference-server" / "server.js")]
+        front = [str(NODE), str(FRONT)]
         front += ["--package", str(start.package), "--socket", socket_path]
         front += ["--digest", _digest(start.package), "--host", "127.0.0.1", "--port", str(start.port)]
         if start.log is not None:
@@ -210,7 +218,7 @@ def _of_ours(name: str, engine: str, label: str) -> System:
         _by_name,
         ours=True,
         engine=engine,
-        install=model_python,
+        install=_install_ours,
     )
 
 

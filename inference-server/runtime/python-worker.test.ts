@@ -1,6 +1,7 @@
 /** What the server sends a worker, and when: the worker is the test's own, and answers when it is told. */
+import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { connect } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -72,6 +73,16 @@ async function server(batchMilliseconds: number) {
   };
 }
 
+/** A connection whose other end is read here. */
+async function loopback(read: () => void): Promise<Socket> {
+  const listener = createServer((socket) => socket.once("data", read).resume()).listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const socket = connect((listener.address() as AddressInfo).port, "127.0.0.1");
+  await Promise.all([once(socket, "connect"), once(listener, "connection")]);
+  listener.close();
+  return socket;
+}
+
 test("whom a small batch that took long has answered goes with those who waited for it, if he asks again at once", async () => {
   await using here = await server(40);
   const first = here.runtime.predict(rowsOf(1));
@@ -81,6 +92,37 @@ test("whom a small batch that took long has answered goes with those who waited 
   here.answer(1);
   await again;
   expect(await here.batch()).toBe(2);
+});
+
+test("who has asked again by the end of that moment goes with them, though the server was too busy to read it", async () => {
+  await using here = await server(40);
+  // What is written here has arrived, but is not read before the event loop is free.
+  const arrival = await loopback(() => void here.runtime.predict(rowsOf(1)).catch(() => undefined));
+  try {
+    const first = here.runtime.predict(rowsOf(1));
+    expect(await here.batch()).toBe(1);
+    void here.runtime.predict(rowsOf(1)).catch(() => undefined);
+    const again = first.then(() => {
+      arrival.write("x");
+      const end = performance.now() + 100;
+      while (performance.now() < end);
+    });
+    here.answer(1);
+    await again;
+    expect(await here.batch()).toBe(2);
+  } finally {
+    arrival.destroy();
+  }
+});
+
+test("nobody waits for long for those who do not ask again", async () => {
+  await using here = await server(40);
+  const first = here.runtime.predict(rowsOf(1));
+  expect(await here.batch()).toBe(1);
+  void here.runtime.predict(rowsOf(1)).catch(() => undefined);
+  here.answer(1);
+  await first;
+  expect(await here.batch()).toBe(1);
 });
 
 test.each([

@@ -312,7 +312,8 @@ export class PythonWorker implements ModelRuntime {
   async #gather(requests: number, batchMilliseconds: number): Promise<void> {
     const most = Math.min(GATHERING_MILLISECONDS, batchMilliseconds * GATHERING_SHARE);
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, most);
+      // Requests that have arrived by then are read after the timers were looked at.
+      const timer = setTimeout(() => setImmediate(resolve), most);
       this.#wake = () => {
         if (this.#ready && !this.#closing && this.#queue.requests < requests) return;
         clearTimeout(timer);
