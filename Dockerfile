@@ -1,10 +1,11 @@
-# Images of AutoAI. Base images are build arguments, so that they can be mirrored or pinned by digest.
+# Images of AutoAI. Base images are build arguments, so that they can be mirrored; by default they are held by their digests, which
+# scripts/pin-bases brings up to date. Built twice of the same tree and base, with the times of files set, they have the same layers: make reproducible.
 #   docker build --target operator -t autoai-operator .
 #   docker build --target runner -t autoai-runner .
 #   docker build --target inference-server -t autoai-inference-server .
 #   docker build --target console -t autoai-console .
-ARG NODE_IMAGE=node:24-bookworm-slim
-ARG PYTHON_IMAGE=python:3.13-slim-bookworm
+ARG NODE_IMAGE=node:24.18.1-bookworm-slim@sha256:235600a8101ab264e117b1768e925532262668dc9b581ef1dd7d96ced463b8e7
+ARG PYTHON_IMAGE=python:3.13.14-slim-bookworm@sha256:67a1e1f215ccda113cfc024e8639049257e88f273898f595b61476d128d387e8
 
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /src
@@ -27,10 +28,13 @@ RUN npm run build
 FROM ${PYTHON_IMAGE} AS runner
 WORKDIR /opt/autoai/runner
 COPY runner/bootstrap.txt runner/requirements.txt runner/environment.txt runner/pyproject.toml ./
-RUN pip install --no-cache-dir --require-hashes --only-binary :all: -r bootstrap.txt \
- && uv pip install --system --no-cache --require-hashes --only-binary :all: --compile-bytecode -r requirements.txt
+# Bytecode is compiled by one process, in the order of names, and names its source by content: compiled by several, or by the time of the source,
+# it would be other bytes each time, and stale once the times of files are set.
+RUN pip install --no-cache-dir --no-compile --require-hashes --only-binary :all: -r bootstrap.txt \
+ && uv pip install --system --no-cache --require-hashes --only-binary :all: -r requirements.txt \
+ && python -m compileall -q --invalidation-mode unchecked-hash "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 COPY runner/autoai_runner autoai_runner
-RUN python -m compileall -q autoai_runner
+RUN python -m compileall -q --invalidation-mode unchecked-hash autoai_runner
 ENV PYTHONPATH=/opt/autoai/runner PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 65532:65532
 ENTRYPOINT ["python", "-m", "autoai_runner"]

@@ -1,6 +1,8 @@
 /** What AutoAI is made of: licences, pinned bytes, bills of materials. */
-import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
@@ -79,7 +81,7 @@ describe("what is installed", () => {
     }
   });
 
-  test("into images is what the locks say, on base images that a build argument can pin", () => {
+  test("into images is what the locks say, on base images that are held by digest", () => {
     const dockerfile = text("Dockerfile");
     const commands = dockerfile.replaceAll("\\\n", " ").split("\n");
     const installs = commands.filter((line) => /\b(npm|pip|uv pip)\b.*\b(install|ci)\b/.test(line));
@@ -93,6 +95,54 @@ describe("what is installed", () => {
     const stages = new Set(commands.flatMap((line) => / AS (\S+)$/.exec(line)?.[1] ?? []));
     for (const base of bases)
       expect(stages.has(base) || /^\$\{(NODE|PYTHON)_IMAGE\}$/.test(base), base).toBe(true);
+    for (const name of ["NODE_IMAGE", "PYTHON_IMAGE"])
+      expect(dockerfile).toMatch(new RegExp(`^ARG ${name}=[a-z]+:[\\w.-]+@sha256:[0-9a-f]{64}$`, "m"));
+  });
+});
+
+describe("scripts/pin-bases", () => {
+  /** In a tree of its own, with a skopeo that answers with a manifest that names what it was asked for. */
+  function pin(skopeo: string, ...args: string[]): { code: number; errors: string; dockerfile: string } {
+    const tree = mkdtempSync(join(tmpdir(), "pin-bases-"));
+    try {
+      mkdirSync(join(tree, "scripts"));
+      mkdirSync(join(tree, "bin"));
+      cpSync(join(ROOT, "scripts/pin-bases"), join(tree, "scripts/pin-bases"));
+      cpSync(join(ROOT, "Dockerfile"), join(tree, "Dockerfile"));
+      writeFileSync(join(tree, "bin/skopeo"), `#!/bin/sh\n${skopeo}\n`, { mode: 0o755 });
+      const { status, stderr } = spawnSync(join(tree, "scripts/pin-bases"), args, {
+        encoding: "utf8",
+        env: { PATH: `${join(tree, "bin")}:${process.env.PATH}` },
+      });
+      return {
+        code: status ?? -1,
+        errors: stderr,
+        dockerfile: readFileSync(join(tree, "Dockerfile"), "utf8"),
+      };
+    } finally {
+      rmSync(tree, { recursive: true });
+    }
+  }
+  const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+  test("writes the digests of the tags that stand there, or of others, and leaves the rest", () => {
+    const { code, dockerfile } = pin('printf "%s" "$3"', "PYTHON_IMAGE=python:3.14-slim");
+    const node = /^ARG NODE_IMAGE=([^@]+)/m.exec(text("Dockerfile"))?.[1];
+    expect(code).toBe(0);
+    expect(dockerfile).toContain(`\nARG NODE_IMAGE=${node}@sha256:${digest(`docker://${node}`)}\n`);
+    const python = digest("docker://python:3.14-slim");
+    expect(dockerfile).toContain(`\nARG PYTHON_IMAGE=python:3.14-slim@sha256:${python}\n`);
+    const rest = (file: string): string => file.replaceAll(/^ARG .*$/gm, "");
+    expect(rest(dockerfile)).toBe(rest(text("Dockerfile")));
+  });
+
+  test.each([
+    ["exit 1", [], "the registry did not answer"],
+    ["true", ["NODE_IMAGE=node:26@sha256:00"], "expected NODE_IMAGE=NAME:TAG"],
+  ])("leaves the Dockerfile as it is where %s", (skopeo, args, why) => {
+    const { code, errors, dockerfile } = pin(skopeo, ...args);
+    expect([code, errors]).toEqual([1, expect.stringContaining(why)]);
+    expect(dockerfile).toBe(text("Dockerfile"));
   });
 });
 
