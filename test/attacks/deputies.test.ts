@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { Dataset } from "../../operator/api/dataset.ts";
 import { TrainingJob } from "../../operator/api/trainingjob.ts";
+import type { KindName } from "../../operator/cluster/cluster.ts";
 import { MemoryCluster } from "../../operator/cluster/memory.ts";
 import type { JobContext } from "../../operator/evaluation/context.ts";
 import { languageModelsOf } from "../../operator/language-models.ts";
@@ -20,7 +21,17 @@ import { MemoryStore } from "../../operator/storage/memory-store.ts";
 import { findMinio, type Minio, startMinio } from "../minio.ts";
 import { attack, type Got } from "./ledger.ts";
 
+/** The guard is that a name is looked up in the namespace of the object that has it; here it is looked up in ada's. */
+class Elsewhere extends MemoryCluster {
+  override get<K extends KindName>(kind: K, key: string) {
+    return super.get(kind, key.replace(/^[^/]+/, "ada"));
+  }
+  override secret(_: string, name: string) {
+    return super.secret("ada", name);
+  }
+}
 const cluster = new MemoryCluster();
+const elsewhere = new Elsewhere();
 const store = new MemoryStore();
 
 const job = (namespace: string, spec: object): TrainingJob =>
@@ -31,16 +42,18 @@ const job = (namespace: string, spec: object): TrainingJob =>
     spec: { dataset: { configMapKeyRef: { name: "rows", key: "a.csv" } }, target: "b", ...spec },
   });
 
-cluster.setSecret("ada", "keys", { gemini: "the key of ada" });
-cluster.apply(job("ada", {}));
-cluster.apply(
-  Dataset.parse({
-    apiVersion: "autoai.dev/v1alpha1",
-    kind: "Dataset",
-    metadata: { name: "rows", namespace: "ada" },
-    spec: { source: { configMapKeyRef: { name: "rows", key: "a.csv" } } },
-  }),
-);
+for (const one of [cluster, elsewhere]) {
+  one.setSecret("ada", "keys", { gemini: "the key of ada" });
+  one.apply(job("ada", {}));
+  one.apply(
+    Dataset.parse({
+      apiVersion: "autoai.dev/v1alpha1",
+      kind: "Dataset",
+      metadata: { name: "rows", namespace: "ada" },
+      spec: { source: { configMapKeyRef: { name: "rows", key: "a.csv" } } },
+    }),
+  );
+}
 
 /** What an attempt got, but for one refusal. */
 async function but(refusal: string, attempt: () => Promise<unknown>): Promise<Got> {
@@ -52,29 +65,32 @@ async function but(refusal: string, attempt: () => Promise<unknown>): Promise<Go
   }
 }
 
-/** A reference to a thing of ada's by its name, in mallory's namespace and in hers. */
-function reference(name: string, refusal: string, follow: (namespace: string) => Promise<unknown>): void {
+/** A reference to a thing of ada's by its name, in mallory's namespace. */
+function reference(name: string, refusal: string, follow: (from: MemoryCluster) => Promise<unknown>): void {
   attack(name, {
     place: "another namespace, through the operator",
     guard: refusal,
-    attempt: () => but(refusal, () => follow("mallory")),
-    without: { how: "in the namespace that it belongs to", attempt: () => but(refusal, () => follow("ada")) },
+    attempt: () => but(refusal, () => follow(cluster)),
+    without: {
+      how: "where names are looked up elsewhere",
+      attempt: () => but(refusal, () => follow(elsewhere)),
+    },
   });
 }
 
 const contextOf = (namespace: string, spec: object): JobContext =>
   ({ job: job(namespace, spec), store }) as unknown as JobContext;
 
-reference("another's Secret as key of the LLM", "SecretNotFound", async (namespace) => {
+reference("another's Secret as key of the LLM", "SecretNotFound", async (from) => {
   const llm = { provider: "Gemini", apiKeySecretRef: { name: "keys", key: "gemini" } };
-  return typeof (await languageModelsOf(cluster, {})(job(namespace, { llm })));
+  return typeof (await languageModelsOf(from, {})(job("mallory", { llm })));
 });
-reference("another's job as the source of a recipe", "RecipeNotFound", (namespace) =>
-  recipesOf(cluster, store)(contextOf(namespace, { recipeFrom: "job" })),
+reference("another's job as the source of a recipe", "RecipeNotFound", (from) =>
+  recipesOf(from, store)(contextOf("mallory", { recipeFrom: "job" })),
 );
-reference("another's Dataset by its name", "DatasetNotFound", (namespace) =>
-  datasetsOf(cluster, store, async () => {})(
-    contextOf(namespace, { dataset: { datasetRef: { name: "rows" } } }),
+reference("another's Dataset by its name", "DatasetNotFound", (from) =>
+  datasetsOf(from, store, async () => {})(
+    contextOf("mallory", { dataset: { datasetRef: { name: "rows" } } }),
   ),
 );
 

@@ -3,17 +3,18 @@
  * patched out. The runner's guards are lines of Python, in a copy of the runner; bubblewrap's are arguments, which a script drops.
  */
 import { execFileSync } from "node:child_process";
-import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
-import type { Limits, Outcome } from "../../operator/sandbox/executor.ts";
-import { type Bench, LIMITS, openBench, python, runnerDir } from "./bench.ts";
+import type { Limits } from "../../operator/sandbox/executor.ts";
+import { type Bench, openBench, python, runnerDir } from "./bench.ts";
+import { BOMBS, bombGot, SMALL } from "./bombs.ts";
 import { attack, type Got, TIMES } from "./ledger.ts";
+import { type Changes, copyWith } from "./unguarded.ts";
 
-const MB = 1024 ** 2;
 const SECRET = ["key", "of", String(process.pid)].join("-");
 const folder = mkdtempSync(join(tmpdir(), "guards-"));
 const benches: Bench[] = [];
@@ -40,19 +41,10 @@ function opened(options: Parameters<typeof openBench>[0]): Bench {
   return one;
 }
 
-/** A runner without a guard: file → what stands there, and what stands there instead. Throws where it does not stand there any more. */
-function runnerWith(changes: Readonly<Record<string, readonly (readonly [string, string])[]>>): string {
+/** A runner without a guard, in a copy. */
+function runnerWith(changes: Changes): string {
   const copy = mkdtempSync(join(folder, "runner-"));
-  cpSync(runnerDir, copy, { recursive: true, filter: (path) => !/\/(tests|__pycache__)(\/|$)/.test(path) });
-  for (const [file, edits] of Object.entries(changes)) {
-    const path = join(copy, "autoai_runner", file);
-    let text = readFileSync(path, "utf8");
-    for (const [before, after] of edits) {
-      if (!text.includes(before)) throw new Error(`${file} has no ${before}: what guards there now?`);
-      text = text.replace(before, after);
-    }
-    writeFileSync(path, text);
-  }
+  copyWith(runnerDir, copy, changes);
   // Whoever generated code is run as has to read it.
   execFileSync("chmod", ["-R", "a+rX", folder]);
   return copy;
@@ -71,10 +63,11 @@ function bwrapWithout(...dropped: string[]): string {
   return script;
 }
 
-const NO_FILTER = { "supervise.py": [["confine.filter_syscalls(program)", "pass"]] } as const;
+const SUPERVISE = "autoai_runner/supervise.py";
+const NO_FILTER = { [SUPERVISE]: [["confine.filter_syscalls(program)", "pass"]] } as const;
 // Once more after the change of user, which hides by itself.
 const SHOWN = ["confine.hide()", "confine.unhide()"] as const;
-const UNHIDDEN = { "supervise.py": [SHOWN, SHOWN] } as const;
+const UNHIDDEN = { [SUPERVISE]: [SHOWN, SHOWN] } as const;
 
 /** A program that says GOT and what, where it got something. */
 function program(name: string, guard: string, source: () => string, how: string, without: () => Bench): void {
@@ -164,75 +157,49 @@ except OSError as error: print(error)
   () => opened({ runnerDir: runnerWith(NO_FILTER) }),
 );
 
-const SMALL: Limits = { ...LIMITS, seconds: 8, memoryBytes: 200 * MB, diskBytes: 8 * MB, processes: 10 };
-
-/** A program that takes more than its share, and says so where it was let: each is bounded, so that it may be let. */
-function bomb(
-  name: string,
-  source: string,
-  how: string,
-  without: { limits?: Limits; bench?: () => Bench },
-  limits = SMALL,
-): void {
-  const got = ({ ended, exitCode, output }: Outcome): Got =>
-    ended === "Completed" && exitCode === 0 && (/GOT.*/.exec(output.head)?.[0] ?? "ran to its end");
+for (const { name, source, how, without, patch, limits } of BOMBS)
   attack(name, {
     place: "sandbox of one machine",
     guard: "limits",
-    attempt: async () => got(await bench.attack(source, { limits })),
+    attempt: async () => bombGot(await bench.attack(source, { limits: { ...SMALL, ...limits } })),
     without: {
       how,
-      attempt: async () =>
-        got(await (without.bench?.() ?? bench).attack(source, { limits: without.limits ?? SMALL })),
+      attempt: async () => {
+        const where =
+          patch === undefined ? bench : opened({ runnerDir: runnerWith({ [SUPERVISE]: [patch] }) });
+        return bombGot(await where.attack(source, { limits: { ...SMALL, ...without } }));
+      },
     },
   });
+
+/** A member of a tar that says it is a sparse file of 40 MB, of which nothing is in the tar. */
+function sparse(): Buffer {
+  const program = `
+import io, sys, tarfile
+size = 40 << 20
+about = tarfile.TarInfo("hole")
+about.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "hole", "GNU.sparse.realsize": str(size)}
+map = b"1\\n%d\\n0\\n" % size
+about.size = 512
+out = tarfile.open(fileobj=sys.stdout.buffer, mode="w|", format=tarfile.PAX_FORMAT)
+out.addfile(about, io.BytesIO(map.ljust(512, b"\\0")))
+out.close()
+`;
+  return execFileSync(python, ["-c", program]);
 }
 
-bomb(
-  "a fork bomb",
-  "import os, time\nfor _ in range(30):\n    if os.fork() == 0: time.sleep(1); os._exit(0)\ntime.sleep(1)\nprint('GOT 30 processes')\n",
-  "with more processes allowed",
-  { limits: { ...SMALL, processes: 60 } },
-);
-bomb(
-  "memory in several processes",
-  "import os, time\nfor _ in range(3):\n    if os.fork() == 0: kept = bytearray(b'x') * (90 << 20); time.sleep(1.5); os._exit(0)\ntime.sleep(2)\nprint('GOT 270 MB')\n",
-  "with more memory allowed",
-  { limits: { ...SMALL, memoryBytes: 900 * MB } },
-);
-bomb(
-  "a full disk",
-  "open('filled', 'wb').write(bytes(20 << 20))\nprint('GOT 20 MB')\n",
-  "with more disk allowed",
-  { limits: { ...SMALL, diskBytes: 64 * MB } },
-);
-bomb(
-  "more inodes than files are allowed",
-  "import os, time\nfor n in range(120_000):\n    os.close(os.open(f'/tmp/{n}', os.O_CREAT | os.O_WRONLY))\ntime.sleep(2)\nprint('GOT 120,000 files')\n",
-  "with inodes not counted",
-  {
-    bench: () =>
-      opened({ runnerDir: runnerWith({ "supervise.py": [["INODES = 100_000", "INODES = 1 << 40"]] }) }),
-  },
-);
-bomb(
-  "a flood of output",
-  "import os\nfor _ in range(1200): os.write(1, b'\\x1b[2J' + b'x' * 60_000 + b'\\n')\nprint('GOT 72 MB through')\n",
-  "with output not counted",
-  {
-    bench: () =>
-      opened({
-        runnerDir: runnerWith({ "supervise.py": [['return self._stop("TooMuchOutput")', "pass"]] }),
-      }),
-  },
-);
-bomb(
-  "time without end",
-  "import time\ntime.sleep(3)\nprint('GOT three seconds')\n",
-  "with more time allowed",
-  { limits: SMALL },
-  { ...SMALL, seconds: 1 },
-);
+attack("a tar bomb: a workspace that is a thousand times its tar", {
+  place: "sandbox of one machine",
+  guard: "limits",
+  attempt: () => unpacked(SMALL),
+  without: { how: "with more disk allowed", attempt: () => unpacked({ ...SMALL, diskBytes: 64 << 20 }) },
+});
+async function unpacked(limits: Limits): Promise<Got> {
+  const tar = sparse();
+  await bench.store.put("snapshots/bomb.tar", tar);
+  const source = `import os\nprint("GOT", os.stat("hole").st_size, "bytes of ${tar.length}")\n`;
+  return bombGot(await bench.attack(source, { limits, workspace: "snapshots/bomb.tar" }));
+}
 
 /** Attacks that a program of Python tries by itself, on the runner. */
 for (const [file, place] of [

@@ -49,12 +49,14 @@ export async function startOperator(
     readonly namespace: string;
     readonly store: Store;
     readonly env?: Readonly<Record<string, string>>;
+    /** Of another tree than this one. */
+    readonly directory?: string;
   },
 ): Promise<OperatorProcess> {
-  const { identity, namespace, store } = settings;
+  const { identity, namespace, store, directory = root } = settings;
   const port = await freePort();
   const child = spawn(process.execPath, ["operator/main.ts"], {
-    cwd: root,
+    cwd: directory,
     stdio: ["ignore", "pipe", "inherit"],
     env: {
       PATH: process.env.PATH,

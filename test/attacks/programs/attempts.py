@@ -7,6 +7,7 @@ where all guards are up and where one is taken away.
 import contextlib
 import ctypes
 import json
+import mmap
 import os
 import signal
 import socket
@@ -267,7 +268,33 @@ def own_server(port: int) -> str:
         return f"listens on {port}"
 
 
+def found(sign: str) -> str:
+    """A file with this in it, anywhere that can be read."""
+    for top, folders, names in os.walk("/"):
+        if top == "/":
+            # What the image and the packages have of themselves is large, and no secret.
+            known = ("proc", "sys", "usr", "lib", "opt", "environment")
+            folders[:] = [name for name in folders if name not in known]
+        for name in names:
+            with contextlib.suppress(OSError):
+                path = Path(top) / name
+                if path.is_file() and path.stat().st_size < 1 << 20 and sign.encode() in path.read_bytes():
+                    if name != Path(sys.argv[1]).name:
+                        return f"found in {path}"
+    raise Refused
+
+
+def took_memory(size: int) -> str:
+    """So much memory, of which none is written to."""
+    with mmap.mmap(-1, size):
+        return f"{size} bytes"
+
+
 ATTEMPTS: dict[str, Callable[[Any], str]] = {
+    "labels of rows that it is scored on": found,
+    "another job's workspace, to be read": read_urls,
+    "another job's workspace, to be written": wrote_urls,
+    "memory beyond its share": took_memory,
     "metadata address": any_of,
     "API server by its Service": connected,
     "API server by its address": connected,

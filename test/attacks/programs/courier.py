@@ -127,6 +127,15 @@ def unpacked(tar: bytes, left: str) -> str | None:
         return f"left {left}" if os.path.lexists(place) else None
 
 
+def made_device(tar: bytes) -> str | None:
+    """Whether a tar had a device made. Nobody but root may: what the kernel is asked for is looked at."""
+    with tempfile.TemporaryDirectory() as root:
+        asked: list[str] = []
+        with patched(os, "mknod", lambda path, *_: asked.append(str(path))), suppress(Exception):
+            snapshot.unpack(Path(root), io.BytesIO(tar))
+        return "a device was asked for" if asked else None
+
+
 def trusting_unpack(root: Path, source: Any) -> None:
     """As tar itself would."""
     with tarfile.open(fileobj=source, mode="r|") as tar:
@@ -186,7 +195,7 @@ def deep(root: Path) -> None:
 
 
 def many(root: Path) -> None:
-    """More files than are kept."""
+    """More files than are kept, without end: as many as the list of a folder is read."""
     for number in range(1_200):
         (root / f"{number:05}").touch()
 
@@ -204,6 +213,12 @@ ATTACKS: list[tuple[str, tuple[str, str], Callable[[], str | None], Callable[[],
         "an output that nobody asked for, by ../",
         ANNOUNCED,
         lambda: heard(delivered(output("../../../etc/passwd", 1, b"x")), lambda d: len(d.outputs) == 1),
+        no_announced,
+    ),
+    (
+        "an output whose name is 4,096 bytes",
+        ANNOUNCED,
+        lambda: heard(delivered(output("o" * 4_096, 1, b"x")), lambda d: len(d.outputs) == 1),
         no_announced,
     ),
     (
@@ -270,6 +285,12 @@ ATTACKS: list[tuple[str, tuple[str, str], Callable[[], str | None], Callable[[],
         no_unpack,
     ),
     (
+        "a device in a snapshot",
+        TAR,
+        lambda: made_device(tar_of(member("device", tarfile.CHRTYPE))),
+        no_unpack,
+    ),
+    (
         "a symbolic link to a secret, left in the workspace",
         SURVEY,
         lambda: kept(lambda root: (root / "link").symlink_to("../secret"), SECRET),
@@ -300,7 +321,7 @@ ATTACKS: list[tuple[str, tuple[str, str], Callable[[], str | None], Callable[[],
         lambda: patched(snapshot, "PATH_CHARACTERS", 1 << 30),
     ),
     (
-        "more files than are kept",
+        "small files without end, more than are kept",
         ("files are bounded", "without that bound"),
         lambda: kept(many, b"01199"),
         lambda: patched(snapshot, "Bounds", lambda: _Unbounded()),
