@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -134,5 +134,22 @@ describe("a cluster in a folder", () => {
     ours.reload();
     expect(told).toContain("gone default/theirs");
     expect(ours.list("TrainingJob")).toHaveLength(1);
+  });
+
+  test("reads again those files alone that are others than before: a home has thousands", () => {
+    const folder = mkdtempSync(join(tmpdir(), "autoai-cluster-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    new MemoryCluster({ folder }).apply(job("one"));
+    const cluster = new MemoryCluster({ folder });
+    const path = join(folder, "trainingjob.default.one.json");
+    const { size, atime, mtime } = statSync(path);
+    utimesSync(path, atime, mtime);
+    cluster.reload();
+    writeFileSync(path, "x".repeat(size));
+    utimesSync(path, atime, mtime);
+    expect(() => cluster.reload()).not.toThrow();
+    expect(cluster.list("TrainingJob")).toHaveLength(1);
+    utimesSync(path, atime, new Date(mtime.getTime() + 1000));
+    expect(() => cluster.reload()).toThrow(SyntaxError);
   });
 });

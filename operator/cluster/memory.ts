@@ -1,6 +1,6 @@
 /** A cluster in memory, for the embedded run and for tests. Objects survive the process where a folder is given. */
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { type Cluster, ConflictError, type KindName, type Resource, type ResourceByKind } from "./cluster.ts";
@@ -29,6 +29,8 @@ export class MemoryCluster implements Cluster {
   readonly #configMaps = new Map<string, Contents>();
   readonly #watchers: ((resource: Resource) => void)[] = [];
   readonly #deletionWatchers: ((kind: KindName, key: string) => void)[] = [];
+  /** By file name: what was read from it, and how the file looked then. */
+  #files: ReadonlyMap<string, ReadFile> = new Map();
   readonly #options: MemoryClusterOptions;
   readonly events: ClusterEvent[] = [];
 
@@ -108,9 +110,9 @@ export class MemoryCluster implements Cluster {
   reload(): void {
     if (this.#options.folder === undefined) return;
     const before = new Map(this.#objects);
-    const stored = new Map<string, Resource>();
-    readObjects(this.#options.folder, (id, resource) => stored.set(id, resource));
+    const stored = this.#read(this.#options.folder);
     for (const [id, resource] of stored) {
+      if (!resource) continue;
       const known = before.get(id)?.metadata;
       const { uid, resourceVersion } = resource.metadata;
       if (known?.uid === uid && known?.resourceVersion === resourceVersion) continue;
@@ -229,29 +231,43 @@ export class MemoryCluster implements Cluster {
   }
 
   #load(folder: string): void {
-    readObjects(folder, (id, resource) => this.#objects.set(id, resource));
+    for (const [id, resource] of this.#read(folder)) if (resource) this.#objects.set(id, resource);
+  }
+
+  /** What stands in the folder; undefined where the file is as it was when it was read before. */
+  #read(folder: string): ReadonlyMap<string, Resource | undefined> {
+    const files = new Map<string, ReadFile>();
+    const stored = new Map<string, Resource | undefined>();
+    for (const name of namesIn(folder)) {
+      const path = join(folder, name);
+      try {
+        // Files are renamed into place, so that each version is another file.
+        const { ino, mtimeMs, size } = statSync(path);
+        const look = `${ino} ${mtimeMs} ${size}`;
+        const known = this.#files.get(name);
+        const resource =
+          known?.look === look ? undefined : (JSON.parse(readFileSync(path, "utf8")) as Resource);
+        const id = resource ? objectId(resource.kind, keyOf(resource)) : (known?.id ?? "");
+        files.set(name, { look, id });
+        stored.set(id, resource);
+      } catch (error) {
+        // Deleted by another process since the folder was read.
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      }
+    }
+    this.#files = files;
+    return stored;
   }
 }
 
-function readObjects(folder: string, take: (id: string, resource: Resource) => void): void {
-  let names: string[];
+type ReadFile = { readonly look: string; readonly id: string };
+
+function namesIn(folder: string): string[] {
   try {
-    names = readdirSync(folder).filter((name) => name.endsWith(".json"));
+    return readdirSync(folder).filter((name) => name.endsWith(".json"));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
-  }
-  for (const name of names) {
-    let text: string;
-    try {
-      text = readFileSync(join(folder, name), "utf8");
-    } catch (error) {
-      // Deleted by another process since the folder was read.
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") continue;
-      throw error;
-    }
-    const resource = JSON.parse(text) as Resource;
-    take(objectId(resource.kind, `${resource.metadata.namespace}/${resource.metadata.name}`), resource);
   }
 }
 
