@@ -8,8 +8,9 @@ export const RECORDER = `
   new PerformanceObserver((list) => {
     for (const { startTime, duration } of list.getEntries()) window.bench.tasks.push({ startTime, duration });
   }).observe({ type: "longtask", buffered: true });
+  const loads = () => [...document.querySelectorAll('[role="status"]')].some((one) => one.textContent.startsWith("Loading"));
   const frame = (now) => {
-    if (window.bench.shown === undefined && document.querySelector("h1, article")) window.bench.shown = performance.now();
+    if (window.bench.shown === undefined && document.querySelector("h1, article") && !loads()) window.bench.shown = performance.now();
     if (window.bench.recording) window.bench.frames.push(now);
     requestAnimationFrame(frame);
   };
@@ -80,7 +81,7 @@ export type FirstPage = {
 
 const QUIET_MS = 5000;
 
-/** The page has a heading when it can be used, and none before. */
+/** The page has a heading and says no more that it loads when it can be used, and not before. */
 export async function firstPage(page: Page, meter: Meter, url: string): Promise<FirstPage> {
   await page.goto(url, { waitUntil: "load" });
   // The policy of the console forbids Playwright's own waiting, which makes functions of text.

@@ -1,9 +1,10 @@
 /** What happened to resources, numbered, so that a reader whose stream broke goes on where it was. */
 import { randomUUID } from "node:crypto";
-import type { KindName, Resource } from "../../operator/cluster/cluster.ts";
+import type { KindName } from "../../operator/cluster/cluster.ts";
+import type { Row } from "./rows.ts";
 
 export type Change =
-  | { readonly type: "Changed"; readonly resource: Resource }
+  | { readonly type: "Changed"; readonly row: Row }
   | { readonly type: "Gone"; readonly kind: KindName; readonly key: string };
 
 /** `All`: nothing is known of what the reader has, or too much happened since: take everything anew. */

@@ -5,6 +5,7 @@ import type { KindName, Resource, ResourceByKind } from "../../operator/cluster/
 import type { ArtifactStore } from "../../operator/storage/artifact-store.ts";
 import type { Streams } from "../../operator/storage/streams.ts";
 import type { ChangeLog } from "./changes.ts";
+import type { RowOf } from "./rows.ts";
 
 export type Place = { readonly namespace: string; readonly name: string };
 
@@ -24,8 +25,8 @@ export interface Gateway {
   readonly about: About;
   /** Throws Unauthenticated where what was signed in with is taken no more; absent where it cannot be taken back. */
   confirm?(): Promise<unknown>;
-  /** Of every namespace where none is given. */
-  list<K extends KindName>(kind: K, namespace: string | undefined): Promise<ResourceByKind[K][]>;
+  /** What the user may list now, newest first; of every namespace where none is given. */
+  rows<K extends KindName>(kind: K, namespace: string | undefined): Promise<readonly RowOf[K][]>;
   get<K extends KindName>(kind: K, place: Place): Promise<ResourceByKind[K]>;
   /** What changes from now on in that namespace, or everywhere. */
   changes(namespace: string | undefined): ChangeLog;

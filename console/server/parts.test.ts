@@ -14,13 +14,14 @@ import { examplesOf } from "./examples.ts";
 import { explained } from "./explain.ts";
 import { draftOf, type JobForm } from "./form.ts";
 import { histogramsOf } from "./histograms.ts";
+import { freeName, listed, overviewOf } from "./listed.ts";
 import { publishedModels } from "./published.ts";
-import { rowOf, stateOf } from "./rows.ts";
+import { RowIndex } from "./row-index.ts";
+import { type JobRow, type Row, rowOf, stateOf } from "./rows.ts";
 import { suggestTargets } from "./suggest.ts";
 import { viewOf } from "./transcript.ts";
 
-const changed = (name: string) =>
-  ({ type: "Changed", resource: { metadata: { name } } as Resource }) as const;
+const changed = (name: string) => ({ type: "Changed", row: { name } as Row }) as const;
 
 describe("the log of changes", () => {
   async function taken(log: ChangeLog, after: string | undefined, count: number) {
@@ -66,6 +67,80 @@ describe("the log of changes", () => {
     expect((await taken(other, start?.id, 1))[0]?.type).toBe("All");
     expect((await taken(log, start?.id.replace(/\d+$/, "one"), 1))[0]?.type).toBe("All");
     expect((await taken(log, "no id at all", 1))[0]?.type).toBe("All");
+  });
+});
+
+const job = (name: string, created: number, more: Partial<JobRow> = {}): JobRow =>
+  ({
+    kind: "TrainingJob",
+    key: `default/${name}`,
+    name,
+    created: new Date(created).toISOString(),
+    state: "Working",
+    message: "",
+    seconds: 1,
+    tokens: 10,
+    ...more,
+  }) as JobRow;
+
+describe("an index of rows", () => {
+  test("has the newest first, each once, as it is now, and none that is gone", () => {
+    const index = new RowIndex();
+    expect(index.of("TrainingJob")).toEqual([]);
+    for (const row of [job("b", 1), job("new", 2), job("a", 1), job("gone", 3)]) index.set(row);
+    expect(index.of("TrainingJob").map(({ name }) => name)).toEqual(["gone", "new", "a", "b"]);
+    index.delete("TrainingJob", "default/gone");
+    index.set(job("a", 1, { state: "Ready" }));
+    expect(index.of("TrainingJob").map(({ name, state }) => `${name} ${state}`)).toEqual([
+      "new Working",
+      "a Ready",
+      "b Working",
+    ]);
+    expect(index.of("Dataset")).toEqual([]);
+  });
+});
+
+describe("a list", () => {
+  const all = Array.from({ length: 120 }, (_, number) =>
+    job(`job-${number}`, -number, number % 2 ? { state: "Ready", message: "Has a model" } : {}),
+  );
+  const wanted = { ready: false, find: "", from: 0, limit: 50 };
+
+  test("comes a page at a time, with how many there are", () => {
+    const last = listed(all, { ...wanted, from: 100 });
+    expect([last.rows.length, last.rows[0]?.name]).toEqual([20, "job-100"]);
+    expect([last.total, last.matching]).toEqual([120, 120]);
+    expect(listed(all, { ...wanted, from: 1000 }).rows).toEqual([]);
+  });
+
+  test("has those alone that are ready, or whose name, state or message has the words", () => {
+    expect(listed(all, { ...wanted, ready: true })).toMatchObject({ total: 60, matching: 60 });
+    expect(listed(all, { ...wanted, find: " A MODEL " })).toMatchObject({ total: 120, matching: 60 });
+    expect(listed(all, { ...wanted, ready: true, find: "job-11" }).rows.map(({ name }) => name)).toEqual([
+      "job-11",
+      "job-111",
+      "job-113",
+      "job-115",
+      "job-117",
+      "job-119",
+    ]);
+  });
+
+  test("as a whole says what runs, what is ready, what needs attention and what was spent", () => {
+    const stalled = job("stalled", 0, { state: "Stalled" });
+    const overview = overviewOf({ TrainingJob: [...all, stalled], Dataset: [], ModelDeployment: [] }, [
+      "Dataset",
+    ]);
+    expect(overview).toMatchObject({ total: 121, seconds: 121, tokens: 1210, denied: ["Dataset"] });
+    expect([overview.running.count, overview.ready.count, overview.attention.count]).toEqual([60, 60, 1]);
+    expect(overview.running.newest.map(({ name }) => name)).toEqual(
+      Array.from({ length: 8 }, (_, number) => `job-${number * 2}`),
+    );
+  });
+
+  test("tells which name is free", () => {
+    expect(freeName("rows", [{ name: "other" }])).toBe("rows");
+    expect(freeName("rows", [{ name: "rows" }, { name: "rows-2" }, { name: "rows-4" }])).toBe("rows-3");
   });
 });
 

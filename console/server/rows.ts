@@ -1,4 +1,4 @@
-/** Resources as lists show them: small, so that thousands of them travel at once. */
+/** Resources as lists show them: small, so that thousands of them are kept for each user. */
 import type { Condition } from "../../operator/api/meta.ts";
 import type { Resource, ResourceByKind } from "../../operator/cluster/cluster.ts";
 
@@ -47,13 +47,22 @@ export type JobRow = Common & {
 export type DeploymentRow = Common & {
   readonly kind: "ModelDeployment";
   readonly job: string;
+  /** The job whose model is served now, where it is another one. */
+  readonly serves?: string;
   readonly replicas?: number;
   readonly url?: string;
   readonly runtime?: string;
   readonly digest?: string;
+  /** Why the last roll-out did not succeed. */
+  readonly failure?: string;
 };
 
 export type Row = DatasetRow | JobRow | DeploymentRow;
+export type RowOf = {
+  readonly Dataset: DatasetRow;
+  readonly TrainingJob: JobRow;
+  readonly ModelDeployment: DeploymentRow;
+};
 
 const MESSAGE = 500;
 
@@ -145,6 +154,8 @@ function deploymentRow(deployment: ResourceByKind["ModelDeployment"]): Deploymen
     ...common(deployment, 0),
     job: spec.modelRef.trainingJob,
     ...optional({
+      serves: status?.trainingJob === spec.modelRef.trainingJob ? undefined : status?.trainingJob,
+      failure: status?.lastFailure,
       replicas: status?.replicas,
       url: status?.url,
       runtime: status?.runtime,

@@ -207,17 +207,18 @@ function cut(text: string): string {
 const NUMBER = /\/(\d{6,})\.json$/;
 const AT_ONCE = 32;
 
-/** Entries after a number, in their order; what is being written at this moment comes the next time. */
-export async function readEntries(
+/**
+ * Entries after a number, in their order, the first before the last is read: a transcript has megabytes. What is being written
+ * at this moment comes the next time.
+ */
+export async function* readEntries(
   store: Pick<ArtifactStore, "get" | "list">,
   prefix: string,
   after: number,
-): Promise<JournalEntry[]> {
+): AsyncGenerator<JournalEntry> {
   const keys = (await store.list(`${prefix}/`)).filter((key) => Number(NUMBER.exec(key)?.[1] ?? -1) > after);
-  const entries: JournalEntry[] = [];
   for (let from = 0; from < keys.length; from += AT_ONCE) {
     const some = keys.slice(from, from + AT_ONCE);
-    entries.push(...(await Promise.all(some.map((key) => readJson(store, key, JournalEntry)))));
+    yield* await Promise.all(some.map((key) => readJson(store, key, JournalEntry)));
   }
-  return entries;
 }

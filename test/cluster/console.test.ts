@@ -218,6 +218,10 @@ describe("two users in two namespaces", () => {
       ["datasets.announce", { namespace: ada.namespace, name: "other" }],
       ["models.get", place],
       ["models.deploy", { place, deployment: "other" }],
+      ["resources.get", { kind: "TrainingJob", place }],
+      ["resources.list", { kind: "TrainingJob", namespace: ada.namespace }],
+      ["resources.list", { kind: "Dataset", namespace: ada.namespace }],
+      ["resources.list", { kind: "ModelDeployment", namespace: ada.namespace }],
     ] as const) {
       const { status, data } = await ask(bob, procedure, input);
       expect([procedure, status, data]).toEqual([procedure, 403, undefined]);
@@ -237,8 +241,11 @@ describe("two users in two namespaces", () => {
       });
       expect([url, statusCode]).toEqual([url, 403]);
     }
+    const { data } = await ask(bob, "resources.overview", { namespace: ada.namespace });
+    expect(data).toMatchObject({ total: 0, denied: expect.arrayContaining(["TrainingJob"]) });
+    expect(data.denied).toHaveLength(3);
+    expect((await ask(bob, "resources.freeName", { kind: "TrainingJob", place })).data).toBe("job");
     const told = await streamed(bob, "resources.changes", { namespace: ada.namespace }, /"type":"All".*\n/);
-    expect(told).toContain('"denied":["Dataset","TrainingJob","ModelDeployment"]');
     expect(told).not.toContain('"name":"job"');
   });
 
@@ -252,6 +259,25 @@ describe("two users in two namespaces", () => {
     const told = await streamed(bob, "jobs.journal", { place }, /FORBIDDEN|Prepared/);
     expect(told).not.toContain("Prepared");
   });
+});
+
+test("a list comes a page at a time, newest first, and has what changed since", async () => {
+  const list = async (more: object = {}) =>
+    (await ask(ada, "resources.list", { kind: "TrainingJob", namespace: ada.namespace, ...more })).data;
+  const names = ({ rows }: { rows: { name: string }[] }) => rows.map(({ name }) => name);
+  for (const name of ["second", "third"]) {
+    const made = await ask(ada, "jobs.create", { ...FORM, namespace: ada.namespace, name });
+    expect(made.status, made.message).toBe(200);
+  }
+  await eventually("the new jobs", 20, async () => (await list()).total === 3);
+  expect(names(await list()).sort()).toEqual(["job", "second", "third"]);
+  expect(names(await list()).at(-1)).toBe("job");
+  const second = await list({ from: 2, limit: 2 });
+  expect([names(second), second.total, second.matching]).toEqual([["job"], 3, 3]);
+  const found = await list({ find: "THIR" });
+  expect([names(found), found.total, found.matching]).toEqual([["third"], 3, 1]);
+  const place = { namespace: ada.namespace, name: "job" };
+  expect((await ask(ada, "resources.freeName", { kind: "TrainingJob", place })).data).toBe("job-2");
 });
 
 test("a stream tells of changes, and one that was cut off of what was missed", async () => {

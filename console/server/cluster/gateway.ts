@@ -7,6 +7,8 @@ import type { Streams } from "../../../operator/storage/streams.ts";
 import type { ChangeLog } from "../changes.ts";
 import { ConsoleError } from "../errors.ts";
 import type { About, Deployment, Gateway, Models, Place } from "../gateway.ts";
+import { newestFirst } from "../row-index.ts";
+import { type RowOf, rowOf } from "../rows.ts";
 import { clusterModels } from "./models.ts";
 import { ClusterUploads } from "./uploads.ts";
 import { asked, may, type UserApi, userOf } from "./user-api.ts";
@@ -63,6 +65,15 @@ export class ClusterGateway implements Gateway {
     return this.#options.store;
   }
 
+  /** Asked of the API server each time: what is kept here is shown to who may list it at this moment. */
+  async rows<K extends KindName>(kind: K, namespace: string | undefined): Promise<readonly RowOf[K][]> {
+    const { api, token, watches } = this.#options;
+    const place = chosen(namespace);
+    await asked(api.request("GET", collection(kind, place), { query: { limit: 1 } }));
+    const kept = await watches.of(api, token, place).rows(kind);
+    return kept ?? newestFirst((await this.list(kind, place)).map((one) => rowOf(one) as RowOf[K]));
+  }
+
   async list<K extends KindName>(kind: K, namespace: string | undefined): Promise<ResourceByKind[K][]> {
     const path = collection(kind, chosen(namespace));
     const items: ResourceByKind[K][] = [];
@@ -84,7 +95,7 @@ export class ClusterGateway implements Gateway {
 
   changes(namespace: string | undefined): ChangeLog {
     const { watches, api, token } = this.#options;
-    return watches.of(api, token, chosen(namespace));
+    return watches.of(api, token, chosen(namespace)).log;
   }
 
   async create(resource: Resource): Promise<Resource> {

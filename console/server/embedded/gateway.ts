@@ -11,6 +11,8 @@ import { ownerKey } from "../../../operator/evaluation/context.ts";
 import { ChangeLog } from "../changes.ts";
 import { ConsoleError } from "../errors.ts";
 import type { About, Gateway, Models, Place } from "../gateway.ts";
+import { RowIndex } from "../row-index.ts";
+import { type RowOf, rowOf } from "../rows.ts";
 import { EmbeddedUploads } from "./uploads.ts";
 import { type EmbeddedWork, MADE_HERE } from "./work.ts";
 
@@ -32,14 +34,23 @@ export type EmbeddedGatewayOptions = {
 export class EmbeddedGateway implements Gateway {
   readonly #options: EmbeddedGatewayOptions;
   readonly #changes = new ChangeLog();
+  readonly #rows = new RowIndex();
   readonly #stop = new AbortController();
   readonly uploads: EmbeddedUploads;
 
   constructor(options: EmbeddedGatewayOptions) {
     this.#options = options;
     const { home, work } = options;
-    home.cluster.watch((resource) => this.#changes.push({ type: "Changed", resource }));
+    for (const kind of ["Dataset", "TrainingJob", "ModelDeployment"] as const) {
+      for (const resource of home.cluster.list(kind)) this.#rows.set(rowOf(resource));
+    }
+    home.cluster.watch((resource) => {
+      const row = rowOf(resource);
+      this.#rows.set(row);
+      this.#changes.push({ type: "Changed", row });
+    });
     home.cluster.watchDeletions((kind, key) => {
+      this.#rows.delete(kind, key);
       this.#changes.push({ type: "Gone", kind, key });
       work.gone(kind, key);
     });
@@ -64,10 +75,9 @@ export class EmbeddedGateway implements Gateway {
     return this.#options.home.store;
   }
 
-  async list<K extends KindName>(kind: K, namespace: string | undefined): Promise<ResourceByKind[K][]> {
-    return this.#options.home.cluster
-      .list(kind)
-      .filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace);
+  async rows<K extends KindName>(kind: K, namespace: string | undefined): Promise<readonly RowOf[K][]> {
+    const rows = this.#rows.of(kind);
+    return namespace === undefined ? rows : rows.filter((row) => row.namespace === namespace);
   }
 
   async get<K extends KindName>(kind: K, { namespace, name }: Place): Promise<ResourceByKind[K]> {
@@ -133,12 +143,14 @@ export class EmbeddedGateway implements Gateway {
   }
 
   async #refuseWhileUsed(dataset: Dataset): Promise<void> {
-    const jobs = await this.list("TrainingJob", dataset.metadata.namespace);
-    const user = jobs.find(
-      ({ spec, status }) =>
-        spec.dataset.datasetRef?.name === dataset.metadata.name &&
-        (status?.state ?? "TRAINING") === "TRAINING",
-    );
+    const user = this.#options.home.cluster
+      .list("TrainingJob")
+      .find(
+        ({ metadata, spec, status }) =>
+          metadata.namespace === dataset.metadata.namespace &&
+          spec.dataset.datasetRef?.name === dataset.metadata.name &&
+          (status?.state ?? "TRAINING") === "TRAINING",
+      );
     if (user) throw new ConsoleError("Conflict", `the job ${user.metadata.name} is being trained on it`);
   }
 

@@ -63,13 +63,13 @@ async function* entriesOf(gateway: Gateway, place: Place, from: number, stop: Ab
   for (let first = true; !stop.aborted; first = false) {
     // Read again each time: who may no longer read the job is told nothing more.
     const job = await gateway.get("TrainingJob", place);
-    const entries = await readEntries(gateway.store, journalPrefix(job), after);
-    for (const entry of entries) {
+    const before = after;
+    for await (const entry of readEntries(gateway.store, journalPrefix(job), after)) {
       after = entry.sequence;
       yield tracked(String(after), { type: "Entry", entry: viewOf(entry) } as JournalUpdate);
     }
     const over = job.status?.state === "READY" || job.status?.state === "ERROR";
-    if (first || entries.length > 0 || over) {
+    if (first || after > before || over) {
       yield tracked(String(after), { type: "Current", over } as JournalUpdate);
     }
     if (over) return;

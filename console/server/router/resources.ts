@@ -1,26 +1,53 @@
-/** Lists that stay true: everything once, then what changes. */
+/** Lists a page at a time, and a stream of what changes in them. */
 import { tracked } from "@trpc/server";
 import { z } from "zod";
 import { ResourceName } from "../../../operator/api/meta.ts";
 import type { KindName } from "../../../operator/cluster/cluster.ts";
+import type { Change } from "../changes.ts";
 import { ConsoleError } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
-import { type Row, rowOf } from "../rows.ts";
-import { LastEventId, procedure, refusing, router, until } from "./trpc.ts";
+import { freeName, listed, type Overview, overviewOf } from "../listed.ts";
+import { type Row, type RowOf, rowOf } from "../rows.ts";
+import { LastEventId, NamespaceInput, PlaceInput, procedure, refusing, router, until } from "./trpc.ts";
 
-const KINDS = ["Dataset", "TrainingJob", "ModelDeployment"] as const;
+const Kind = z.enum(["Dataset", "TrainingJob", "ModelDeployment"]);
 
-export type Update =
-  | {
-      readonly type: "All";
-      readonly rows: readonly Row[];
-      /** Kinds that the user may not list. */
-      readonly denied: readonly KindName[];
-    }
-  | { readonly type: "Changed"; readonly row: Row }
-  | { readonly type: "Gone"; readonly kind: KindName; readonly key: string };
+/** `All`: nothing is known of what the reader has; whatever it shows is to be asked for anew. */
+export type Update = Change | { readonly type: "All" };
 
 export const resources = router({
+  list: procedure
+    .input(
+      z.strictObject({
+        namespace: ResourceName.optional(),
+        kind: Kind,
+        ready: z.boolean().default(false),
+        find: z.string().max(200).default(""),
+        from: z.int().min(0).max(1_000_000).default(0),
+        limit: z.int().min(1).max(100).default(50),
+      }),
+    )
+    .query(async ({ ctx, input: { kind, namespace, ...wanted } }) =>
+      listed<Row>(await ctx.gateway.rows(kind, namespace), wanted),
+    ),
+
+  overview: procedure.input(NamespaceInput).query(({ ctx, input }) => overview(ctx.gateway, input.namespace)),
+
+  get: procedure
+    .input(z.strictObject({ kind: Kind, place: PlaceInput }))
+    .query(async ({ ctx, input }) => rowOf(await ctx.gateway.get(input.kind, input.place)) as Row),
+
+  /** What something new may be called. */
+  freeName: procedure
+    .input(z.strictObject({ kind: Kind, place: PlaceInput }))
+    .query(async ({ ctx, input: { kind, place } }) => {
+      const rows = await mayBeDenied(ctx.gateway.rows(kind, place.namespace));
+      return freeName(
+        place.name,
+        (rows ?? []).filter(({ namespace }) => namespace === place.namespace),
+      );
+    }),
+
   changes: procedure
     .input(z.strictObject({ namespace: ResourceName.optional(), lastEventId: LastEventId }))
     .subscription(({ ctx, input, signal }) =>
@@ -37,25 +64,31 @@ async function* updatesOf(
   stop: AbortSignal,
 ) {
   for await (const { id, change } of gateway.changes(namespace).follow(lastId, stop)) {
-    if (change.type === "All") yield tracked(id, await everything(gateway, namespace));
-    else if (change.type === "Changed") {
-      yield tracked(id, { type: "Changed", row: rowOf(change.resource) } as Update);
-    } else yield tracked(id, change as Update);
+    yield tracked(id, change satisfies Update as Update);
   }
 }
 
-async function everything(gateway: Gateway, namespace: string | undefined): Promise<Update> {
-  const denied = new Set<KindName>();
-  const lists = await Promise.all(
-    KINDS.map(async (kind) => {
-      try {
-        return await gateway.list(kind, namespace);
-      } catch (error) {
-        if (!(error instanceof ConsoleError) || error.refusal !== "Denied") throw error;
-        denied.add(kind);
-        return [];
-      }
-    }),
-  );
-  return { type: "All", rows: lists.flat().map(rowOf), denied: KINDS.filter((kind) => denied.has(kind)) };
+async function overview(gateway: Gateway, namespace: string | undefined): Promise<Overview> {
+  const denied: KindName[] = [];
+  const allowed = async <K extends KindName>(kind: K): Promise<readonly RowOf[K][]> => {
+    const rows = await mayBeDenied(gateway.rows(kind, namespace));
+    if (!rows) denied.push(kind);
+    return rows ?? [];
+  };
+  const [TrainingJob, Dataset, ModelDeployment] = await Promise.all([
+    allowed("TrainingJob"),
+    allowed("Dataset"),
+    allowed("ModelDeployment"),
+  ]);
+  return overviewOf({ TrainingJob, Dataset, ModelDeployment }, denied);
+}
+
+/** undefined where the user may not. */
+async function mayBeDenied<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ConsoleError && error.refusal === "Denied") return undefined;
+    throw error;
+  }
 }

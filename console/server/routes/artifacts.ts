@@ -13,7 +13,10 @@ import { bytes, parsed } from "./parsed.ts";
 import { MAX_BYTES } from "./uploads.ts";
 
 const Job = z.strictObject({ namespace: ResourceName, name: ResourceName });
-const Since = z.strictObject({ since: z.coerce.number().min(0).default(0) });
+const Sought = z.strictObject({
+  since: z.coerce.number().min(0).default(0),
+  contains: z.string().max(200).default(""),
+});
 
 export const artifactRoutes: FastifyPluginAsync<Served> = async (app, { signedIn }) => {
   app.get("/api/reports/:namespace/:name", async (request, reply) => {
@@ -43,7 +46,8 @@ export const artifactRoutes: FastifyPluginAsync<Served> = async (app, { signedIn
   app.get("/api/predictions/:namespace/:name", async (request, reply) => {
     const { gateway } = await signedIn(request);
     const { job, models } = await modelOf(gateway, parsed(Job, request.params));
-    const lines = terminated(models.log(job, parsed(Since, request.query).since));
+    const { since, contains } = parsed(Sought, request.query);
+    const lines = terminated(models.log(job, since), contains);
     // What refuses the first line refuses the download; later it could only be broken off.
     const first = await lines.next();
     const all = async function* (): AsyncGenerator<string> {
@@ -64,6 +68,6 @@ function download<R extends { header(name: string, value: string): R; type(type:
   return reply.type(type).header("content-disposition", `attachment; filename="${name}"`);
 }
 
-async function* terminated(lines: AsyncIterable<string>): AsyncGenerator<string> {
-  for await (const line of lines) yield `${line}\n`;
+async function* terminated(lines: AsyncIterable<string>, contains: string): AsyncGenerator<string> {
+  for await (const line of lines) if (line.includes(contains)) yield `${line}\n`;
 }

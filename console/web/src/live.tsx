@@ -1,37 +1,79 @@
-/** The resources, as they are now: one stream for all pages, which goes on where it broke. */
-import { useQueryClient } from "@tanstack/react-query";
-import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
+/** The resources, as they are now: pages of them are asked for, and one stream says what changes. */
+import {
+  keepPreviousData,
+  notifyManager,
+  type QueryClient,
+  type UseQueryResult,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
+import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
+import type { Listed, Overview } from "../../server/listed.ts";
 import type { Update } from "../../server/router/resources.ts";
-import type { DatasetRow, DeploymentRow, JobRow, Row } from "../../server/rows.ts";
+import type { Row, RowOf } from "../../server/rows.ts";
 import { api } from "./api.ts";
 
-type RowOf = { Dataset: DatasetRow; TrainingJob: JobRow; ModelDeployment: DeploymentRow };
+export type Kind = Row["kind"];
+export type Place = { readonly namespace: string; readonly name: string };
 
 export type Live = {
-  /** Loading until everything came once; Broken while the stream is being made again. */
+  /** Loading until the stream is there; Broken while it is being made again. */
   readonly connection: "Loading" | "Live" | "Broken";
-  readonly rows: ReadonlyMap<string, Row>;
-  readonly denied: readonly Row["kind"][];
+  /** Of which it tells; undefined: all there are. */
+  readonly namespace: string | undefined;
 };
 
-const LiveContext = createContext<Live>({ connection: "Loading", rows: new Map(), denied: [] });
+const LiveContext = createContext<Live>({ connection: "Loading", namespace: undefined });
 
 export const useLive = (): Live => useContext(LiveContext);
 
-/** Newest first. */
-export function useRows<K extends Row["kind"]>(kind: K): readonly RowOf[K][] {
-  const { rows } = useLive();
-  return useMemo(
-    () =>
-      [...rows.values()]
-        .filter((row): row is RowOf[K] => row.kind === kind)
-        .sort((one, other) => ordered(other.created, one.created) || ordered(one.key, other.key)),
-    [rows, kind],
-  );
+/** At most so often pages are asked for anew, however much changes. */
+const REFRESH_MS = 1000;
+const SOON_MS = 100;
+/** What is in another namespace than the stream tells of is looked at now and then. */
+const ELSEWHERE_MS = 5000;
+
+export function useRow<K extends Kind>(kind: K, place: Place): UseQueryResult<RowOf[K]> {
+  const { namespace } = useLive();
+  return useQuery({
+    queryKey: ["rows", "one", kind, `${place.namespace}/${place.name}`],
+    queryFn: async () => (await api.resources.get.query({ kind, place })) as RowOf[K],
+    refetchInterval: namespace === undefined || namespace === place.namespace ? false : ELSEWHERE_MS,
+    staleTime: 0,
+  });
 }
 
-/** By code points: thousands of names are sorted at each change, and a language's rules take twenty times as long. */
-const ordered = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0);
+export type Asked = {
+  readonly ready?: boolean;
+  readonly find?: string;
+  readonly from?: number;
+  readonly limit?: number;
+};
+
+/** Some of a kind, newest first. What was shown stays until the next ones are there, but for that of another namespace. */
+export function useRows<K extends Kind>(kind: K, asked: Asked = {}): UseQueryResult<Listed<RowOf[K]>> {
+  const { namespace } = useLive();
+  return useQuery({
+    queryKey: ["rows", "page", namespace, kind, asked],
+    queryFn: async () =>
+      (await api.resources.list.query({ ...within(namespace), kind, ...asked })) as Listed<RowOf[K]>,
+    placeholderData: (before, query) =>
+      query?.queryKey[2] === namespace && query?.queryKey[3] === kind ? keepPreviousData(before) : undefined,
+    staleTime: 0,
+  });
+}
+
+export function useOverview(): UseQueryResult<Overview> {
+  const { namespace } = useLive();
+  return useQuery({
+    queryKey: ["rows", "overview", namespace],
+    queryFn: () => api.resources.overview.query(within(namespace)),
+    staleTime: 0,
+  });
+}
+
+const within = (namespace: string | undefined): { namespace?: string } =>
+  namespace === undefined ? {} : { namespace };
 
 export function LiveProvider({
   namespace,
@@ -40,65 +82,93 @@ export function LiveProvider({
   namespace: string | undefined;
   children: ReactNode;
 }) {
-  const [live, setLive] = useState<Live>({ connection: "Loading", rows: new Map(), denied: [] });
+  const [connection, setConnection] = useState<Live["connection"]>("Loading");
   const [attempt, setAttempt] = useState(0);
   const queries = useQueryClient();
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: an attempt is what makes the stream anew
   useEffect(() => {
-    // Many changes at once are one picture.
-    let waiting: Update[] = [];
-    let frame = 0;
+    const shown = picture(queries);
     let again: ReturnType<typeof setTimeout> | undefined;
-    const flush = (): void => {
-      const updates = waiting;
-      waiting = [];
-      frame = 0;
-      setLive((before) => updates.reduce(applied, { ...before, connection: "Live" as const }));
-    };
     const broken = (): void => {
-      setLive((before) => ({
-        ...before,
-        connection: before.connection === "Loading" ? "Loading" : "Broken",
-      }));
+      setConnection((before) => (before === "Loading" ? "Loading" : "Broken"));
       // Whether it is the session that is over shows here.
       void queries.invalidateQueries({ queryKey: ["me"] });
       again = setTimeout(() => setAttempt((count) => count + 1), 2000);
     };
-    const subscription = api.resources.changes.subscribe(namespace === undefined ? {} : { namespace }, {
+    const subscription = api.resources.changes.subscribe(within(namespace), {
       onData({ data }) {
-        waiting.push(data);
-        frame ||= requestAnimationFrame(flush);
+        setConnection("Live");
+        shown.take(data);
       },
       onConnectionStateChange({ state }) {
-        if (state !== "connecting") return;
-        setLive((before) => (before.connection === "Live" ? { ...before, connection: "Broken" } : before));
+        if (state === "connecting") setConnection((before) => (before === "Live" ? "Broken" : before));
+        // It goes on where it was; where nothing happened meanwhile, nothing comes.
+        if (state === "pending") setConnection((before) => (before === "Broken" ? "Live" : before));
       },
       onError: broken,
       onComplete: broken,
     });
     return () => {
       subscription.unsubscribe();
-      cancelAnimationFrame(frame);
+      shown.stop();
       clearTimeout(again);
     };
   }, [namespace, attempt]);
 
-  return <LiveContext value={live}>{children}</LiveContext>;
+  return <LiveContext value={{ connection, namespace }}>{children}</LiveContext>;
 }
 
-function applied(before: Live, update: Update): Live {
-  if (update.type === "All") {
-    return {
-      ...before,
-      rows: new Map(update.rows.map((row) => [idOf(row.kind, row.key), row])),
-      denied: update.denied,
-    };
-  }
-  const rows = new Map(before.rows);
-  if (update.type === "Changed") rows.set(idOf(update.row.kind, update.row.key), update.row);
-  else rows.delete(idOf(update.kind, update.key));
-  return { ...before, rows };
+/** Puts what changed into what is shown, at once, and asks for pages anew, now and then: order and counts are the server's. */
+function picture(queries: QueryClient): { take: (update: Update) => void; stop: () => void } {
+  let waiting = new Map<string, Row>();
+  let refreshedAt = 0;
+  let drawing: ReturnType<typeof setTimeout> | undefined;
+  let refreshing: ReturnType<typeof setTimeout> | undefined;
+  const draw = (): void => {
+    drawing = undefined;
+    const rows = waiting;
+    waiting = new Map();
+    notifyManager.batch(() => {
+      for (const row of rows.values()) {
+        queries.setQueriesData<Row>(
+          { queryKey: ["rows", "one", row.kind, row.key] },
+          (known) => known && row,
+        );
+      }
+      queries.setQueriesData<Listed>({ queryKey: ["rows", "page"] }, (page) => page && renewed(page, rows));
+    });
+  };
+  const refresh = (): void => {
+    refreshing = undefined;
+    // An answer that is on its way was given before this change, and would count as new.
+    if (queries.isFetching({ queryKey: ["rows"] }) > 0) later();
+    else {
+      refreshedAt = Date.now();
+      void queries.invalidateQueries({ queryKey: ["rows"] });
+    }
+  };
+  const later = (): void => {
+    refreshing ??= setTimeout(refresh, Math.max(SOON_MS, refreshedAt + REFRESH_MS - Date.now()));
+  };
+  return {
+    take(update) {
+      if (update.type === "Changed") {
+        waiting.set(idOf(update.row), update.row);
+        drawing ??= setTimeout(draw, SOON_MS);
+      }
+      later();
+    },
+    stop() {
+      clearTimeout(drawing);
+      clearTimeout(refreshing);
+    },
+  };
 }
 
-export const idOf = (kind: Row["kind"], key: string): string => `${kind}:${key}`;
+function renewed(page: Listed, rows: ReadonlyMap<string, Row>): Listed {
+  if (!page.rows.some((row) => rows.has(idOf(row)))) return page;
+  return { ...page, rows: page.rows.map((row) => rows.get(idOf(row)) ?? row) };
+}
+
+const idOf = ({ kind, key }: Row): string => `${kind}:${key}`;

@@ -1,23 +1,15 @@
 import { Anchor, Button, Card, Group, Paper, Progress, SimpleGrid, Stack, Text, Title } from "@mantine/core";
 import { Link } from "wouter";
+import type { Overview } from "../../../server/listed.ts";
 import type { JobRow, Row } from "../../../server/rows.ts";
-import { useLive, useRows } from "../live.tsx";
+import { useOverview } from "../live.tsx";
 import { count, duration } from "../parts/format.ts";
 import { Page } from "../parts/page.tsx";
 import { StateBadge } from "../parts/state-badge.tsx";
-import { Empty, Forbidden, Loading } from "../parts/states.tsx";
-
-const SHOWN = 8;
+import { Empty, Forbidden, Loading, Problem } from "../parts/states.tsx";
 
 export function Dashboard() {
-  const { connection, denied } = useLive();
-  const jobs = useRows("TrainingJob");
-  const datasets = useRows("Dataset");
-  const deployments = useRows("ModelDeployment");
-  const all: readonly Row[] = [...jobs, ...datasets, ...deployments];
-  const attention = all.filter(({ state }) => state === "Stalled" || state === "Failed");
-  const running = jobs.filter(({ state }) => state === "Working" || state === "Waiting");
-  const ready = jobs.filter(({ state }) => state === "Ready");
+  const { data, error, refetch } = useOverview();
   return (
     <Page
       title="Dashboard"
@@ -27,11 +19,15 @@ export function Dashboard() {
         </Button>
       }
     >
-      {connection === "Loading" ? (
-        <Loading what="what there is" />
-      ) : denied.length === 3 ? (
+      {!data ? (
+        error === null ? (
+          <Loading what="what there is" />
+        ) : (
+          <Problem error={error} onRetry={() => refetch()} />
+        )
+      ) : data.denied.length === 3 ? (
         <Forbidden>You may list nothing of AutoAI in this namespace.</Forbidden>
-      ) : all.length === 0 ? (
+      ) : data.total === 0 ? (
         <Empty
           title="Nothing here yet"
           action={
@@ -43,36 +39,39 @@ export function Dashboard() {
           Begin with a CSV: rows of examples, one column of which you would like to predict.
         </Empty>
       ) : (
-        <>
-          <SimpleGrid cols={{ base: 2, md: 4 }}>
-            <Figure label="Running" value={count(running.length)} />
-            <Figure label="Models ready" value={count(ready.length)} />
-            <Figure label="Need attention" value={count(attention.length)} />
-            <Figure
-              label="Spent in all"
-              value={duration(jobs.reduce((sum, { seconds }) => sum + seconds, 0))}
-              more={`${count(jobs.reduce((sum, { tokens }) => sum + tokens, 0))} tokens`}
-            />
-          </SimpleGrid>
-          <Section title="Needs attention" rows={attention} none="Nothing does." />
-          <section aria-labelledby="running">
-            <Title order={2} id="running" mb="sm">
-              Running
-            </Title>
-            {running.length === 0 ? (
-              <Text c="dimmed">No job is being trained.</Text>
-            ) : (
-              <Stack gap="sm">
-                {running.slice(0, SHOWN).map((job) => (
-                  <Running key={job.key} job={job} />
-                ))}
-              </Stack>
-            )}
-          </section>
-          <Section title="Ready" rows={ready} none="No model yet." />
-        </>
+        <All overview={data} />
       )}
     </Page>
+  );
+}
+
+function All({ overview: { running, ready, attention, seconds, tokens } }: { overview: Overview }) {
+  return (
+    <>
+      <SimpleGrid cols={{ base: 2, md: 4 }}>
+        <Figure label="Running" value={count(running.count)} />
+        <Figure label="Models ready" value={count(ready.count)} />
+        <Figure label="Need attention" value={count(attention.count)} />
+        <Figure label="Spent in all" value={duration(seconds)} more={`${count(tokens)} tokens`} />
+      </SimpleGrid>
+      <Section title="Needs attention" some={attention} none="Nothing does." />
+      <section aria-labelledby="running">
+        <Title order={2} id="running" mb="sm">
+          Running
+        </Title>
+        {running.count === 0 ? (
+          <Text c="dimmed">No job is being trained.</Text>
+        ) : (
+          <Stack gap="sm">
+            {running.newest.map((job) => (
+              <Running key={job.key} job={job} />
+            ))}
+          </Stack>
+        )}
+        <More some={running} />
+      </section>
+      <Section title="Ready" some={ready} none="No model yet." />
+    </>
   );
 }
 
@@ -112,16 +111,18 @@ function Running({ job }: { job: JobRow }) {
   );
 }
 
-function Section({ title, rows, none }: { title: string; rows: readonly Row[]; none: string }) {
+type Some = { readonly count: number; readonly newest: readonly Row[] };
+
+function Section({ title, some, none }: { title: string; some: Some; none: string }) {
   const id = title.toLowerCase().replaceAll(" ", "-");
   return (
     <section aria-labelledby={id}>
       <Title order={2} id={id} mb="sm">
         {title}
       </Title>
-      {rows.length === 0 && <Text c="dimmed">{none}</Text>}
+      {some.count === 0 && <Text c="dimmed">{none}</Text>}
       <Stack gap="sm">
-        {rows.slice(0, SHOWN).map((row) => (
+        {some.newest.map((row) => (
           <Paper key={`${row.kind}:${row.key}`} withBorder p="sm">
             <Group justify="space-between" gap="xs">
               <Anchor component={Link} href={hrefOf(row)} fw={600} className="wrap">
@@ -137,9 +138,13 @@ function Section({ title, rows, none }: { title: string; rows: readonly Row[]; n
           </Paper>
         ))}
       </Stack>
-      {rows.length > SHOWN && <Text c="dimmed">and {count(rows.length - SHOWN)} more</Text>}
+      <More some={some} />
     </section>
   );
+}
+
+function More({ some: { count: all, newest } }: { some: Some }) {
+  return all > newest.length && <Text c="dimmed">and {count(all - newest.length)} more</Text>;
 }
 
 function hrefOf(row: Row): string {

@@ -14,19 +14,17 @@ import {
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
-import type { DatasetRow } from "../../../server/rows.ts";
 import { api } from "../api.ts";
-import { idOf, useLive } from "../live.tsx";
+import { type Place, useRow } from "../live.tsx";
 import { Bars } from "../parts/bars.tsx";
 import { ConfirmButton } from "../parts/confirm.tsx";
 import { FileDrop } from "../parts/file-drop.tsx";
 import { bytes, count } from "../parts/format.ts";
 import { Page } from "../parts/page.tsx";
 import { StateBadge } from "../parts/state-badge.tsx";
-import { Empty, Loading, Problem } from "../parts/states.tsx";
+import { Empty, isDenied, isMissing, Loading, Problem } from "../parts/states.tsx";
 import { Uploader } from "../parts/uploader.tsx";
 
-type Place = { namespace: string; name: string };
 type Profile = Awaited<ReturnType<typeof api.datasets.profile.query>>["profile"];
 type Column = Profile["columns"][number];
 
@@ -34,23 +32,22 @@ type Column = Profile["columns"][number];
 const SHOWN_COLUMNS = 120;
 
 export default function DatasetPage({ namespace, name }: Place) {
-  const { connection, rows } = useLive();
+  const { data: row, error, refetch } = useRow("Dataset", { namespace, name });
   const [, navigate] = useLocation();
-  const row = rows.get(idOf("Dataset", `${namespace}/${name}`)) as DatasetRow | undefined;
-  const isReady = row?.state === "Ready";
-  if (!row) {
+  if (!row || isMissing(error) || isDenied(error)) {
     return (
       <Page title={name}>
-        {connection === "Loading" ? (
+        {error === null ? (
           <Loading what="the data set" />
+        ) : isMissing(error) ? (
+          <Empty title="There is no such data set">It was deleted, or never was.</Empty>
         ) : (
-          <Empty title="There is no such data set">
-            It was deleted, or never was, or you may not see it.
-          </Empty>
+          <Problem error={error} onRetry={() => refetch()} />
         )}
       </Page>
     );
   }
+  const isReady = row.state === "Ready";
   return (
     <Page
       title={name}
@@ -76,7 +73,9 @@ export default function DatasetPage({ namespace, name }: Place) {
         <StateBadge state={row.state} />
         {isReady && (
           <Text c="dimmed">
-            {count(row.rows)} rows, {count(row.columns)} columns, {bytes(row.sizeBytes)}
+            {[`${count(row.rows)} rows`, `${count(row.columns)} columns`, bytes(row.sizeBytes)]
+              .filter((words) => words !== "")
+              .join(", ")}
           </Text>
         )}
       </Group>

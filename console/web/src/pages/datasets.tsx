@@ -4,14 +4,13 @@ import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import type { DatasetRow } from "../../../server/rows.ts";
 import { api, sentenceOf } from "../api.ts";
-import { freeName } from "../free-name.ts";
-import { useLive, useRows } from "../live.tsx";
+import type { Place } from "../live.tsx";
 import { FileDrop } from "../parts/file-drop.tsx";
 import { bytes, count, nameFrom, when } from "../parts/format.ts";
 import { type Column, ResourceList } from "../parts/list.tsx";
 import { Page } from "../parts/page.tsx";
 import { StateBadge } from "../parts/state-badge.tsx";
-import { Empty, Forbidden, Loading } from "../parts/states.tsx";
+import { Empty } from "../parts/states.tsx";
 import { Uploader } from "../parts/uploader.tsx";
 import { useMe } from "../session.tsx";
 import { MAX_BYTES, type Target } from "../upload.ts";
@@ -20,7 +19,7 @@ const COLUMNS: readonly Column<DatasetRow>[] = [
   {
     title: "Data set",
     cell: (dataset) => (
-      <Anchor component={Link} href={`/datasets/${dataset.key}`} className="wrap">
+      <Anchor size="sm" component={Link} href={`/datasets/${dataset.key}`} className="wrap">
         {dataset.name}
       </Anchor>
     ),
@@ -34,10 +33,11 @@ const COLUMNS: readonly Column<DatasetRow>[] = [
 ];
 
 export default function Datasets() {
-  const { connection, denied } = useLive();
-  const datasets = useRows("Dataset");
+  const me = useMe();
+  const [stored] = useLocalStorage({ key: "autoai-namespace", defaultValue: me.namespace });
+  const namespace = me.mode === "Embedded" ? me.namespace : stored;
   const [, navigate] = useLocation();
-  const [chosen, setChosen] = useState<File>();
+  const [chosen, setChosen] = useState<{ file: File; place: Place }>();
   const [uploading, setUploading] = useState<{ target: Target; file: File }>();
   const [problem, setProblem] = useState("");
 
@@ -48,7 +48,12 @@ export default function Datasets() {
       setProblem(
         `${file.name} has ${bytes(file.size)}; a data set has at most 100 MB: take a sample of its rows.`,
       );
-    } else setChosen(file);
+    } else void named(file);
+  };
+  const named = async (file: File): Promise<void> => {
+    const place = { namespace, name: nameFrom(file.name) };
+    const name = await api.resources.freeName.query({ kind: "Dataset", place }).catch(() => place.name);
+    setChosen({ file, place: { namespace, name } });
   };
   const cancel = async (): Promise<void> => {
     const target = uploading?.target;
@@ -77,47 +82,41 @@ export default function Datasets() {
       )}
       {chosen && (
         <NameDialog
-          file={chosen}
-          taken={datasets.map(({ key }) => key)}
+          {...chosen}
           onClose={() => setChosen(undefined)}
           onMade={(target) => {
-            setUploading({ target, file: chosen });
+            setUploading({ target, file: chosen.file });
             setChosen(undefined);
           }}
         />
       )}
-      {connection === "Loading" ? (
-        <Loading what="the data sets" />
-      ) : denied.includes("Dataset") ? (
-        <Forbidden>You may not list the Datasets of this namespace.</Forbidden>
-      ) : datasets.length === 0 ? (
-        <Empty title="No data set yet">
-          A data set is a CSV that was taken in once, and that any number of jobs can name.
-        </Empty>
-      ) : (
-        <ResourceList rows={datasets} columns={COLUMNS} label="data sets" />
-      )}
+      <ResourceList
+        kind="Dataset"
+        columns={COLUMNS}
+        label="data sets"
+        empty={
+          <Empty title="No data set yet">
+            A data set is a CSV that was taken in once, and that any number of jobs can name.
+          </Empty>
+        }
+      />
     </Page>
   );
 }
 
 function NameDialog({
   file,
-  taken,
+  place: { namespace, name: free },
   onClose,
   onMade,
 }: {
   file: File;
-  taken: readonly string[];
+  /** Where it goes, by a name that is free. */
+  place: Place;
   onClose: () => void;
   onMade: (target: Target) => void;
 }) {
-  const me = useMe();
-  const [stored] = useLocalStorage({ key: "autoai-namespace", defaultValue: me.namespace });
-  const namespace = me.mode === "Embedded" ? me.namespace : stored;
-  const [name, setName] = useState(() =>
-    freeName(nameFrom(file.name), (free) => taken.includes(`${namespace}/${free}`)),
-  );
+  const [name, setName] = useState(free);
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
   const make = async (): Promise<void> => {

@@ -5,35 +5,32 @@ import { Link, useLocation } from "wouter";
 import type { JobRow } from "../../../server/rows.ts";
 import { api, sentenceOf } from "../api.ts";
 import { useJournal } from "../journal.ts";
-import { idOf, useLive } from "../live.tsx";
+import { type Place, useRow } from "../live.tsx";
 import { candidatesIn } from "../parts/candidates-in.ts";
 import { ConfirmButton } from "../parts/confirm.tsx";
 import { CopyText } from "../parts/copy-text.tsx";
 import { count, duration } from "../parts/format.ts";
 import { Page } from "../parts/page.tsx";
 import { StateBadge } from "../parts/state-badge.tsx";
-import { Empty, Loading, Problem } from "../parts/states.tsx";
+import { Empty, isDenied, isMissing, Loading, Problem } from "../parts/states.tsx";
 import { Transcript } from "../parts/transcript.tsx";
 
 const Candidates = lazy(() => import("../parts/candidates.tsx"));
 
-type Place = { namespace: string; name: string };
-
-export default function JobPage({ namespace, name }: Place) {
-  const { connection, rows } = useLive();
-  const row = rows.get(idOf("TrainingJob", `${namespace}/${name}`)) as JobRow | undefined;
-  if (!row) {
-    return (
-      <Page title={name}>
-        {connection === "Loading" ? (
-          <Loading what="the job" />
-        ) : (
-          <Empty title="There is no such job">It was deleted, or never was, or you may not see it.</Empty>
-        )}
-      </Page>
-    );
-  }
-  return <OfJob row={row} />;
+export default function JobPage(place: Place) {
+  const { data: row, error, refetch } = useRow("TrainingJob", place);
+  if (row && !isMissing(error) && !isDenied(error)) return <OfJob row={row} />;
+  return (
+    <Page title={place.name}>
+      {error === null ? (
+        <Loading what="the job" />
+      ) : isMissing(error) ? (
+        <Empty title="There is no such job">It was deleted, or never was.</Empty>
+      ) : (
+        <Problem error={error} onRetry={() => refetch()} />
+      )}
+    </Page>
+  );
 }
 
 function OfJob({ row }: { row: JobRow }) {

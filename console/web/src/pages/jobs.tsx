@@ -1,18 +1,17 @@
 import { Anchor, Button, Text } from "@mantine/core";
 import { Link } from "wouter";
 import type { JobRow } from "../../../server/rows.ts";
-import { useLive, useRows } from "../live.tsx";
 import { when } from "../parts/format.ts";
 import { type Column, ResourceList } from "../parts/list.tsx";
 import { Page } from "../parts/page.tsx";
 import { StateBadge } from "../parts/state-badge.tsx";
-import { Empty, Forbidden, Loading } from "../parts/states.tsx";
+import { Empty } from "../parts/states.tsx";
 
 const COLUMNS: readonly Column<JobRow>[] = [
   {
     title: "Job",
     cell: (job) => (
-      <Anchor component={Link} href={`/jobs/${job.key}`} className="wrap">
+      <Anchor size="sm" component={Link} href={`/jobs/${job.key}`} className="wrap">
         {job.name}
       </Anchor>
     ),
@@ -33,8 +32,6 @@ const COLUMNS: readonly Column<JobRow>[] = [
 ];
 
 export default function Jobs() {
-  const { connection, denied } = useLive();
-  const jobs = useRows("TrainingJob");
   const begin = (
     <Button component={Link} href="/train">
       New training
@@ -42,17 +39,16 @@ export default function Jobs() {
   );
   return (
     <Page title="Jobs" actions={begin}>
-      {connection === "Loading" ? (
-        <Loading what="the jobs" />
-      ) : denied.includes("TrainingJob") ? (
-        <Forbidden>You may not list the TrainingJobs of this namespace.</Forbidden>
-      ) : jobs.length === 0 ? (
-        <Empty title="No job yet" action={begin}>
-          A job takes a data set and the name of a column, and ends with a verified model.
-        </Empty>
-      ) : (
-        <ResourceList rows={jobs} columns={COLUMNS} label="jobs" />
-      )}
+      <ResourceList
+        kind="TrainingJob"
+        columns={COLUMNS}
+        label="jobs"
+        empty={
+          <Empty title="No job yet" action={begin}>
+            A job takes a data set and the name of a column, and ends with a verified model.
+          </Empty>
+        }
+      />
     </Page>
   );
 }

@@ -1,12 +1,13 @@
-import { Anchor, Button, Stack, Title } from "@mantine/core";
+import { Anchor, Button, Stack, Text, Title } from "@mantine/core";
 import { Link } from "wouter";
 import type { DeploymentRow, JobRow } from "../../../server/rows.ts";
-import { useLive, useRows } from "../live.tsx";
+import { useRows } from "../live.tsx";
+import { ChangeModel } from "../parts/change-model.tsx";
 import { when } from "../parts/format.ts";
-import { type Column, ResourceList } from "../parts/list.tsx";
+import { type Column, PAGE, ResourceList } from "../parts/list.tsx";
 import { Page } from "../parts/page.tsx";
 import { StateBadge } from "../parts/state-badge.tsx";
-import { Empty, Forbidden, Loading } from "../parts/states.tsx";
+import { deniedList, Empty, isDenied, Problem } from "../parts/states.tsx";
 import { DeploymentTraffic } from "../parts/traffic.tsx";
 import { useMe } from "../session.tsx";
 
@@ -14,7 +15,7 @@ const MODELS: readonly Column<JobRow>[] = [
   {
     title: "Model of job",
     cell: (job) => (
-      <Anchor component={Link} href={`/models/${job.key}`} className="wrap">
+      <Anchor size="sm" component={Link} href={`/models/${job.key}`} className="wrap">
         {job.name}
       </Anchor>
     ),
@@ -31,54 +32,91 @@ const DEPLOYMENTS: readonly Column<DeploymentRow>[] = [
   { title: "State", cell: ({ state }) => <StateBadge state={state} /> },
   {
     title: "Model of job",
-    cell: ({ namespace, job }) => (
-      <Anchor component={Link} href={`/models/${namespace}/${job}`} className="wrap">
-        {job}
-      </Anchor>
+    cell: ({ namespace, job, serves }) => (
+      <>
+        <Anchor size="sm" component={Link} href={`/models/${namespace}/${job}`} className="wrap">
+          {job}
+        </Anchor>
+        {serves !== undefined && (
+          <Text size="sm" c="dimmed" className="wrap">
+            that of {serves} is served
+          </Text>
+        )}
+      </>
     ),
   },
   { title: "Replicas", cell: ({ replicas }) => replicas ?? "" },
   { title: "Runtime", cell: ({ runtime }) => runtime ?? "" },
   { title: "Address", cell: ({ url }) => <span className="wrap mono">{url ?? ""}</span> },
-  { title: "Message", cell: ({ message }) => <span className="wrap">{message}</span> },
+  {
+    title: "Message",
+    cell: ({ message, failure }) => (
+      <>
+        <span className="wrap">{message}</span>
+        {failure !== undefined && (
+          <Text size="sm" c="var(--mantine-color-error)" className="wrap">
+            The last roll-out did not succeed: {failure}
+          </Text>
+        )}
+      </>
+    ),
+  },
+];
+
+const CHANGEABLE: readonly Column<DeploymentRow>[] = [
+  ...DEPLOYMENTS,
+  { title: "Other models", cell: (deployment) => <ChangeModel deployment={deployment} /> },
 ];
 
 export default function Models() {
-  const me = useMe();
-  const { connection, denied } = useLive();
-  const ready = useRows("TrainingJob").filter(({ state }) => state === "Ready");
-  const deployments = useRows("ModelDeployment");
   return (
     <Page title="Models">
-      {connection === "Loading" ? (
-        <Loading what="the models" />
-      ) : denied.includes("TrainingJob") ? (
-        <Forbidden>You may not list the TrainingJobs of this namespace.</Forbidden>
-      ) : ready.length === 0 ? (
-        <Empty
-          title="No model yet"
-          action={
-            <Button component={Link} href="/train">
-              New training
-            </Button>
+      <Stack gap="xl">
+        <ResourceList
+          kind="TrainingJob"
+          ready
+          columns={MODELS}
+          label="models"
+          empty={
+            <Empty
+              title="No model yet"
+              action={
+                <Button component={Link} href="/train">
+                  New training
+                </Button>
+              }
+            >
+              Each job that ends well leaves a model, with the score that was verified.
+            </Empty>
           }
-        >
-          Each job that ends well leaves a model, with the score that was verified.
-        </Empty>
-      ) : (
-        <Stack gap="xl">
-          <ResourceList rows={ready} columns={MODELS} label="models" />
-          {deployments.length > 0 && (
-            <section aria-labelledby="deployments">
-              <Title order={2} id="deployments" mb="sm">
-                Deployments
-              </Title>
-              <ResourceList rows={deployments} columns={DEPLOYMENTS} label="deployments" />
-            </section>
-          )}
-          {deployments.length > 0 && me.mode === "Cluster" && <DeploymentTraffic deployments={deployments} />}
-        </Stack>
-      )}
+        />
+        <Deployments />
+      </Stack>
     </Page>
+  );
+}
+
+function Deployments() {
+  const me = useMe();
+  // The list's own first page: asked for once.
+  const { data, error } = useRows("ModelDeployment", { ready: false, find: "", from: 0, limit: PAGE });
+  if (isDenied(error)) return <Problem error={error} denied={deniedList("ModelDeployment")} />;
+  if (!data || data.total === 0) return null;
+  const inCluster = me.mode === "Cluster";
+  return (
+    <>
+      <section aria-labelledby="deployments">
+        <Title order={2} id="deployments" mb="sm">
+          Deployments
+        </Title>
+        <ResourceList
+          kind="ModelDeployment"
+          columns={inCluster ? CHANGEABLE : DEPLOYMENTS}
+          label="deployments"
+          empty={null}
+        />
+      </section>
+      {inCluster && <DeploymentTraffic deployments={data.rows} />}
+    </>
   );
 }

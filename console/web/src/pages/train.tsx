@@ -20,26 +20,28 @@ import type { JobForm } from "../../../server/form.ts";
 import type { DatasetRow } from "../../../server/rows.ts";
 import type { TargetSuggestion } from "../../../server/suggest.ts";
 import { api, sentenceOf } from "../api.ts";
-import { freeName } from "../free-name.ts";
-import { useLive, useRows } from "../live.tsx";
+import { type Place, useRow, useRows } from "../live.tsx";
 import { CopyText } from "../parts/copy-text.tsx";
 import { Page } from "../parts/page.tsx";
-import { Empty, Loading, Problem } from "../parts/states.tsx";
+import { deniedList, Empty, isDenied, Loading, Problem } from "../parts/states.tsx";
 import { useMe } from "../session.tsx";
 
+/** Data sets to choose from; the page of an older one leads here too. */
+const NEWEST = 100;
+
 export default function Train() {
-  const { connection } = useLive();
-  const [asked] = useSearchParams();
-  const datasets = useRows("Dataset").filter(({ state }) => state === "Ready");
-  const [chosen, setChosen] = useState(() =>
-    asked.get("dataset") === null ? "" : `${asked.get("namespace") ?? "default"}/${asked.get("dataset")}`,
-  );
-  const dataset = datasets.find(({ key }) => key === chosen) ?? (chosen === "" ? datasets[0] : undefined);
+  const [search] = useSearchParams();
+  const name = search.get("dataset");
+  const list = useRows("Dataset", { ready: true, limit: NEWEST });
   return (
     <Page title="New training">
-      {connection === "Loading" ? (
+      {list.isPending ? (
         <Loading what="the data sets" />
-      ) : datasets.length === 0 ? (
+      ) : list.isError && (!list.data || isDenied(list.error)) ? (
+        <Problem error={list.error} onRetry={() => list.refetch()} denied={deniedList("Dataset")} />
+      ) : name !== null ? (
+        <Asked newest={list.data.rows} place={{ namespace: search.get("namespace") ?? "default", name }} />
+      ) : list.data.total === 0 ? (
         <Empty
           title="No data set to train on"
           action={
@@ -51,22 +53,46 @@ export default function Train() {
           A training takes a data set that was taken in.
         </Empty>
       ) : (
-        <Stack>
-          <NativeSelect
-            label="Data set"
-            value={dataset?.key ?? ""}
-            onChange={(event) => setChosen(event.currentTarget.value)}
-            data={datasets.map(({ key, name }) => ({ value: key, label: name }))}
-            maw={420}
-          />
-          {dataset ? (
-            <OfDataset key={dataset.key} dataset={dataset} />
-          ) : (
-            <Empty title="There is no such data set">Choose another one.</Empty>
-          )}
-        </Stack>
+        <Chosen datasets={list.data.rows} />
       )}
     </Page>
+  );
+}
+
+/** The address names one, which need not be among the newest. */
+function Asked({ newest, place }: { newest: readonly DatasetRow[]; place: Place }) {
+  const row = useRow("Dataset", place);
+  if (row.isPending) return <Loading what="the data set" />;
+  const asked = row.data?.state === "Ready" ? row.data : undefined;
+  return (
+    <Chosen
+      datasets={asked ? [asked, ...newest.filter(({ key }) => key !== asked.key)] : newest}
+      isThere={asked !== undefined}
+    />
+  );
+}
+
+function Chosen({ datasets, isThere = true }: { datasets: readonly DatasetRow[]; isThere?: boolean }) {
+  const [chosen, setChosen] = useState(isThere ? datasets[0]?.key : "");
+  const dataset = datasets.find(({ key }) => key === chosen);
+  return (
+    <Stack>
+      <NativeSelect
+        label="Data set"
+        value={dataset?.key ?? ""}
+        onChange={(event) => setChosen(event.currentTarget.value)}
+        data={[
+          ...(dataset ? [] : [{ value: "", label: "Choose one" }]),
+          ...datasets.map(({ key, name }) => ({ value: key, label: name })),
+        ]}
+        maw={420}
+      />
+      {dataset ? (
+        <OfDataset key={dataset.key} dataset={dataset} />
+      ) : (
+        <Empty title="There is no such data set">Choose another one.</Empty>
+      )}
+    </Stack>
   );
 }
 
@@ -77,7 +103,12 @@ function OfDataset({ dataset }: { dataset: DatasetRow }) {
     queryFn: () => api.datasets.profile.query({ namespace, name }),
     staleTime: Number.POSITIVE_INFINITY,
   });
-  if (profile.isPending) return <Loading what="the profile" />;
+  const free = useQuery({
+    queryKey: ["free name", { namespace, name }],
+    queryFn: () => api.resources.freeName.query({ kind: "TrainingJob", place: { namespace, name } }),
+    gcTime: 0,
+  });
+  if (profile.isPending || free.isPending) return <Loading what="the profile" />;
   if (profile.isError) return <Problem error={profile.error} onRetry={() => profile.refetch()} />;
   const { targets, metrics, profile: found } = profile.data;
   const [first] = targets;
@@ -91,6 +122,7 @@ function OfDataset({ dataset }: { dataset: DatasetRow }) {
   return (
     <Form
       dataset={dataset}
+      name={free.data ?? name}
       targets={targets}
       first={first}
       metrics={metrics}
@@ -101,23 +133,25 @@ function OfDataset({ dataset }: { dataset: DatasetRow }) {
 
 function Form({
   dataset,
+  name,
   targets,
   first,
   metrics,
   columns,
 }: {
   dataset: DatasetRow;
+  /** Of the job, free. */
+  name: string;
   targets: readonly TargetSuggestion[];
   first: TargetSuggestion;
   metrics: readonly string[];
   columns: readonly string[];
 }) {
   const me = useMe();
-  const jobs = useRows("TrainingJob");
   const [, navigate] = useLocation();
   const [form, setForm] = useState<JobForm>(() => ({
     namespace: dataset.namespace,
-    name: freeName(dataset.name, (name) => jobs.some((job) => job.name === name)),
+    name,
     dataset: dataset.name,
     target: first.target,
     task: first.task,

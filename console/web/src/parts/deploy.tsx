@@ -1,9 +1,10 @@
 /** Has a deployment serve this model: the way forward, and the way back. */
 import { Button, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
 import { type FormEvent, useState } from "react";
 import { useLocation } from "wouter";
 import { api, sentenceOf } from "../api.ts";
-import { useRows } from "../live.tsx";
+import { useRow } from "../live.tsx";
 
 export function Deploy({ place }: { place: { namespace: string; name: string } }) {
   const [open, setOpen] = useState(false);
@@ -11,9 +12,9 @@ export function Deploy({ place }: { place: { namespace: string; name: string } }
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
   const [, navigate] = useLocation();
-  const present = useRows("ModelDeployment").find(
-    (one) => one.namespace === place.namespace && one.name === name,
-  );
+  const [asked] = useDebouncedValue(name, 200);
+  const { data: known, isError } = useRow("ModelDeployment", { namespace: place.namespace, name: asked });
+  const present = known?.name === name && !isError ? known : undefined;
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
     setBusy(true);

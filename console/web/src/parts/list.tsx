@@ -1,48 +1,64 @@
-/** A table of resources: filtered by what is typed, a page at a time, so that thousands are as quick as ten. */
+/** A table of resources: a page at a time, and what is typed is sought by the server, so that thousands are as quick as ten. */
 import { Group, Pagination, ScrollArea, Stack, Table, Text, TextInput } from "@mantine/core";
-import { memo, type ReactNode, useDeferredValue, useMemo, useState } from "react";
-import type { Row } from "../../../server/rows.ts";
+import { useDebouncedValue } from "@mantine/hooks";
+import { memo, type ReactNode, useState } from "react";
+import type { Row, RowOf } from "../../../server/rows.ts";
+import { type Kind, useRows } from "../live.tsx";
 import { count } from "./format.ts";
+import { deniedList, isDenied, Loading, Problem } from "./states.tsx";
 
 export type Column<R> = { readonly title: string; readonly cell: (row: R) => ReactNode };
 
-const PAGE = 50;
+/** Rows at a time. */
+export const PAGE = 50;
+/** Seen at a glance. */
+const FEW = 10;
+/** Narrower, and words would be broken up; the table scrolls. */
+const COLUMN_WIDTH = 115;
 
-export function ResourceList<R extends Row>({
-  rows,
+export function ResourceList<K extends Kind>({
+  kind,
+  ready = false,
   columns,
   label,
+  empty,
 }: {
-  rows: readonly R[];
-  columns: readonly Column<R>[];
+  kind: K;
+  /** Those alone that are ready. */
+  ready?: boolean;
+  columns: readonly Column<RowOf[K]>[];
   label: string;
+  /** Shown where there is none at all. */
+  empty: ReactNode;
 }) {
   const [typed, setTyped] = useState("");
   const [page, setPage] = useState(1);
-  // What is typed shows at once, what is found as soon as there is time for it.
-  const sought = useDeferredValue(typed);
-  const found = useMemo(() => {
-    const words = sought.trim().toLowerCase();
-    return words === ""
-      ? rows
-      : rows.filter(({ key, state, message }) => `${key} ${state} ${message}`.toLowerCase().includes(words));
-  }, [rows, sought]);
-  const pages = Math.max(1, Math.ceil(found.length / PAGE));
-  const current = Math.min(page, pages);
+  const [sought] = useDebouncedValue(typed.trim(), 150);
+  const list = useRows(kind, { ready, find: sought, from: (page - 1) * PAGE, limit: PAGE });
+  if (list.isPending) return <Loading what={`the ${label}`} />;
+  if (list.isError && (!list.data || isDenied(list.error))) {
+    return <Problem error={list.error} onRetry={() => list.refetch()} denied={deniedList(kind)} />;
+  }
+  const { rows, total, matching } = list.data;
+  if (total === 0) return empty;
+  const pages = Math.max(1, Math.ceil(matching / PAGE));
   return (
     <Stack gap="sm">
-      <TextInput
-        label={`Find among ${count(rows.length)} ${label}`}
-        placeholder="name, state or words of its message"
-        value={typed}
-        onChange={(event) => {
-          setTyped(event.currentTarget.value);
-          setPage(1);
-        }}
-        maw={420}
-      />
+      {(total > FEW || typed !== "") && (
+        <TextInput
+          label={`Find among ${count(total)} ${label}`}
+          placeholder="name, state or words of its message"
+          value={typed}
+          onChange={(event) => {
+            setTyped(event.currentTarget.value);
+            setPage(1);
+          }}
+          maxLength={200}
+          maw={420}
+        />
+      )}
       <ScrollArea type="auto" viewportProps={{ tabIndex: 0, "aria-label": label, role: "region" }}>
-        <Table striped highlightOnHover verticalSpacing="sm" miw={520}>
+        <Table striped highlightOnHover verticalSpacing="sm" miw={columns.length * COLUMN_WIDTH}>
           <Table.Thead>
             <Table.Tr>
               {columns.map(({ title }) => (
@@ -53,13 +69,13 @@ export function ResourceList<R extends Row>({
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
-            {found.slice((current - 1) * PAGE, current * PAGE).map((row) => (
+            {rows.map((row) => (
               <Line key={row.key} row={row} columns={columns as readonly Column<Row>[]} />
             ))}
           </Table.Tbody>
         </Table>
       </ScrollArea>
-      {found.length === 0 && (
+      {matching === 0 && (
         <Text c="dimmed" role="status">
           None of them fits “{sought}”.
         </Text>
@@ -68,7 +84,7 @@ export function ResourceList<R extends Row>({
         <Group>
           <Pagination
             total={pages}
-            value={current}
+            value={Math.min(page, pages)}
             onChange={setPage}
             getControlProps={(control) => ({ "aria-label": `${control} page` })}
             getItemProps={(number) => ({ "aria-label": `page ${number}` })}

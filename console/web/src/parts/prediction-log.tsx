@@ -25,6 +25,8 @@ export function PredictionLog({ place }: { place: { namespace: string; name: str
     queryFn: () => api.models.log.query({ place, since, contains: words }),
     placeholderData: keepPreviousData,
     staleTime: 0,
+    // They get into the store up to a minute after they were made.
+    refetchInterval: 10_000,
   });
   return (
     <Stack>
@@ -41,7 +43,10 @@ export function PredictionLog({ place }: { place: { namespace: string; name: str
           onChange={(event) => setContains(event.currentTarget.value)}
           maxLength={200}
         />
-        <Anchor href={`/api/predictions/${place.namespace}/${place.name}?since=${since}`} download>
+        <Anchor
+          href={`/api/predictions/${place.namespace}/${place.name}?${new URLSearchParams({ since: String(since), contains: words })}`}
+          download
+        >
           Download
         </Anchor>
       </Group>
@@ -55,7 +60,8 @@ export function PredictionLog({ place }: { place: { namespace: string; name: str
       {log.data && log.data.entries.length > 0 && (
         <>
           <Text size="sm" c="dimmed" role="status">
-            {count(log.data.matching)} predictions, the newest {count(log.data.entries.length)} here
+            {count(log.data.matching)} {log.data.matching === 1 ? "request" : "requests"}, the newest{" "}
+            {count(log.data.entries.length)} here
           </Text>
           <ScrollArea
             type="auto"

@@ -2,6 +2,7 @@
 import { Alert, Button, Center, Group, Loader, Paper, Stack, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import { refusalOf, sentenceOf } from "../api.ts";
+import type { Kind } from "../live.tsx";
 
 export function Loading({ what }: { what: string }) {
   return (
@@ -34,9 +35,24 @@ export function Empty({
   );
 }
 
-export function Problem({ error, onRetry }: { error: unknown; onRetry?: (() => void) | undefined }) {
+/** Shown even where something is here from before: who may no longer see it, sees it no longer. */
+export const isDenied = (error: unknown): boolean => refusalOf(error) === "FORBIDDEN";
+export const isMissing = (error: unknown): boolean => refusalOf(error) === "NOT_FOUND";
+
+export const deniedList = (kind: Kind): string => `You may not list the ${kind}s of this namespace.`;
+
+export function Problem({
+  error,
+  onRetry,
+  denied,
+}: {
+  error: unknown;
+  onRetry?: (() => void) | undefined;
+  /** What is told who may not; absent: what the server says. */
+  denied?: string;
+}) {
   const refusal = refusalOf(error);
-  if (refusal === "FORBIDDEN") return <Forbidden>{sentenceOf(error)}</Forbidden>;
+  if (refusal === "FORBIDDEN") return <Forbidden>{denied ?? sentenceOf(error)}</Forbidden>;
   return (
     <Alert
       color="red"
