@@ -6,12 +6,17 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ModelDeployment } from "../../operator/api/modeldeployment.ts";
+import type { TrainingJob } from "../../operator/api/trainingjob.ts";
 import { inspected, launch, WIDE, watched } from "../console/browser.ts";
 import { MINUTES, ROOT } from "../e2e/harness.ts";
 import { freePort } from "../minio.ts";
 import { eventually, withCluster } from "./cluster.ts";
 
 const cluster = withCluster();
+
+/** A number that is in no other row. */
+const OF_THE_CSV = "123.25";
 
 type Person = {
   readonly namespace: string;
@@ -146,6 +151,30 @@ describe("the whole way", () => {
     "from a token over a CSV, a training and its transcript to a deployment, predictions, and out",
     async () => {
       const { page, namespace } = ada;
+      /** On the page of the models, until its servers are the other model's. */
+      const changeModel = async (job: string): Promise<void> => {
+        await page.getByRole("link", { name: "Models" }).click();
+        await page
+          .getByRole("region", { name: "models", exact: true })
+          .getByRole("link", { name: job, exact: true })
+          .waitFor({ timeout: 5 * MINUTES });
+        await page.getByRole("button", { name: "Change model of customers" }).click();
+        await page.getByRole("dialog").getByLabel("Model of job").selectOption(job);
+        await page.getByRole("dialog").getByRole("button", { name: "Serve it" }).click();
+        await page.getByRole("dialog").waitFor({ state: "detached" });
+        await page
+          .getByRole("region", { name: "deployments", exact: true })
+          .getByRole("link", { name: job, exact: true })
+          .waitFor();
+        const { status } = (await cluster.get<TrainingJob>("trainingjob", namespace, job)) ?? {};
+        await eventually(`the model of ${job} in servers`, 300, async () => {
+          const served = await cluster.get<ModelDeployment>("modeldeployment", namespace, "customers");
+          const isReady = served?.status?.conditions?.some(
+            ({ type, status: value }) => type === "Ready" && value === "True",
+          );
+          return isReady && served?.status?.modelDigest === status?.model?.digest;
+        });
+      };
       await signIn(ada);
       await look(ada, namespace);
       await live(ada);
@@ -168,6 +197,19 @@ describe("the whole way", () => {
       await page.getByRole("region", { name: "Manifest" }).getByText('score: "0.1"').waitFor();
       await page.getByRole("button", { name: "Train", exact: true }).click();
       await heading(ada, "customers");
+      // A second model, from the first one's recipe as soon as that is published: it is trained while the first one is looked at.
+      await cluster.apply({
+        apiVersion: "autoai.dev/v1alpha1",
+        kind: "TrainingJob",
+        metadata: { name: "customers-again", namespace },
+        spec: {
+          dataset: { datasetRef: { name: "customers" } },
+          target: "Churn",
+          recipeFrom: "customers",
+          evaluation: { method: "Holdout", seed: 1 },
+          budget: { maxSteps: 1, maxSeconds: 1200 },
+        },
+      });
       await page.getByText("Data prepared").waitFor({ timeout: 5 * MINUTES });
 
       // In the middle of the transcript nothing comes through any more, while things go on.
@@ -223,7 +265,7 @@ describe("the whole way", () => {
       await page.getByRole("heading", { name: "What moved it" }).waitFor();
       await inspected(page, "cluster-try");
       await page.getByRole("tab", { name: "A CSV" }).click();
-      await choose("rows.csv", file(5));
+      await choose("rows.csv", Buffer.from(file(5).toString().replace("591.25", OF_THE_CSV)));
       const download = page.waitForEvent("download");
       await page.getByRole("link", { name: "Download the predictions" }).click();
       const predicted = readFileSync(await (await download).path(), "utf8");
@@ -231,6 +273,31 @@ describe("the whole way", () => {
       await page.getByRole("link", { name: "Models" }).click();
       const requests = page.locator("div", { has: page.getByText("Requests", { exact: true }) }).last();
       await expect.poll(() => requests.innerText(), { timeout: MINUTES }).toMatch(/Requests\s+[1-9]/);
+
+      await changeModel("customers-again");
+      await changeModel("customers");
+      await inspected(page, "cluster-rolled-back");
+      await page.getByRole("link", { name: "customers", exact: true }).first().click();
+      await page.getByRole("button", { name: "Predict Churn" }).click();
+      await page.getByTestId("prediction").waitFor({ timeout: 2 * MINUTES });
+
+      // What the form and the CSV asked, and of these what the CSV did.
+      await page.getByRole("tab", { name: "Past predictions" }).click();
+      const shown = page.getByText(/requests?, the newest/);
+      const rows = page.getByRole("region", { name: "Predictions" }).locator("tbody tr");
+      await expect.poll(() => shown.innerText(), { timeout: 2 * MINUTES }).toMatch(/^[3-9]\d* /);
+      await page.getByLabel("That contain").fill(OF_THE_CSV);
+      await expect.poll(() => rows.count(), { timeout: MINUTES }).toBe(1);
+      await inspected(page, "cluster-log");
+      const saved = page.waitForEvent("download");
+      await page.getByRole("link", { name: "Download" }).click();
+      const log = readFileSync(await (await saved).path(), "utf8")
+        .trim()
+        .split("\n");
+      expect(log).toHaveLength(1);
+      const { inputs, predictions } = JSON.parse(log[0] ?? "") as { inputs: unknown; predictions: unknown };
+      expect(JSON.stringify(inputs)).toContain(OF_THE_CSV);
+      expect(predictions).toHaveLength(5);
 
       // What came while nothing was heard is there.
       await page.getByRole("link", { name: "Datasets" }).click();
@@ -257,7 +324,7 @@ describe("the whole way", () => {
       await look(bob, bob.namespace);
     }
     await bob.page.goto(`${origin}/jobs/${ada.namespace}/customers`);
-    await bob.page.getByText("There is no such job").waitFor();
+    await bob.page.getByText("You may not see this").waitFor();
     await inspected(bob.page, "cluster-denied");
     expect(await bob.page.getByText("Data prepared").count()).toBe(0);
     expect(bob.violations).toEqual([]);

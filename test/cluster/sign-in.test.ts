@@ -11,12 +11,17 @@ import { parseAllDocuments } from "yaml";
 import { builtPages } from "../../operator/cli/console.ts";
 import { inspected, launch, WIDE, watched } from "../console/browser.ts";
 import { CLIENT, type OpenIdProvider, startProvider } from "../console/provider.ts";
+import { hostile, literal } from "../console/strange-fields.ts";
+import { strangeServing } from "../console/strangers.ts";
 import { ROOT } from "../e2e/harness.ts";
 import { freePort } from "../minio.ts";
 import { type OwnApiServer, startApiServer } from "./api-server.ts";
 import { eventually, withCluster } from "./cluster.ts";
 
 const { own } = withCluster();
+
+/** How somebody calls oneself at the provider. */
+const USER = literal("a user's name");
 
 describe.runIf(own)("a provider that the API server trusts", () => {
   let origin = "";
@@ -151,5 +156,60 @@ describe.runIf(own)("a provider that the API server trusts", () => {
     await heading(carol.page, "Sign in to AutoAI");
     for (const { violations } of [bob, ada, carol]) expect(violations).toEqual([]);
     await heading(ada.page, "Datasets");
+  });
+
+  test("has users, and the API server objects, whose texts are texts", async () => {
+    const namespace = "team-of-mallory";
+    const user = `${USER}@people.test`;
+    await api.admin.request("POST", "/api/v1/namespaces", { body: { metadata: { name: namespace } } });
+    const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
+    const rules = [{ apiGroups: ["autoai.dev"], resources: ["*"], verbs: ["get", "list", "watch"] }];
+    await api.admin.request("POST", `${rbac}/roles`, { body: { metadata: { name: "autoai" }, rules } });
+    await api.admin.request("POST", `${rbac}/rolebindings`, {
+      body: {
+        metadata: { name: "mallory" },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "autoai" },
+        subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: user }],
+      },
+    });
+    const path = `/apis/autoai.dev/v1alpha1/namespaces/${namespace}/modeldeployments`;
+    const annotations = { note: hostile("ModelDeployment.metadata.annotations{}") };
+    await api.admin.request("POST", path, {
+      body: {
+        apiVersion: "autoai.dev/v1alpha1",
+        kind: "ModelDeployment",
+        metadata: { name: "strange", annotations },
+        spec: { modelRef: { trainingJob: "strange" } },
+      },
+    });
+    // What the API lets be any text, as nobody but an operator writes it.
+    const { runtime: _, conditions = [], ...status } = strangeServing();
+    await api.admin.request("PATCH", `${path}/strange/status`, {
+      contentType: "application/merge-patch+json",
+      body: {
+        status: {
+          ...status,
+          conditions: conditions.slice(0, 2).map((one) => ({ ...one, reason: "Strange" })),
+        },
+      },
+    });
+    const { page, violations } = await signedIn(USER);
+    await page.getByText(user).waitFor();
+    await page.getByRole("link", { name: "Models" }).click();
+    await heading(page, "Models");
+    await page.getByLabel("Namespace").fill(namespace);
+    await page.getByLabel("Namespace").press("Enter");
+    for (const field of ["url", "lastFailure", "trainingJob", "conditions[].message"])
+      await page
+        .getByText(literal(`ModelDeployment.status.${field}`))
+        .first()
+        .waitFor();
+    // A model's traffic is asked of its pods, which she may not.
+    await page.getByText("You may not see this").waitFor();
+    await page.getByRole("button", { name: "Change model of strange" }).click();
+    await page.getByText("There is no other model in this namespace").waitFor();
+    await inspected(page, "cluster-strange");
+    expect(await page.locator('img[src="x"]').count()).toBe(0);
+    expect(violations).toEqual([]);
   });
 });

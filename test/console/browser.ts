@@ -64,30 +64,42 @@ const RESTED = `new Promise((drawn) => requestAnimationFrame(() => requestAnimat
   .filter(({ effect }) => effect.getComputedTiming().endTime < 10_000)
   .map(({ finished }) => finished.catch(() => undefined)))).then(() => undefined)`;
 
-/** WCAG 2.2 AA in both colours, and pictures of each, wide and narrow. */
-export async function inspected(page: Page, name: string, fullPage = true): Promise<void> {
+type Look = readonly [scheme: "light" | "dark", width: "wide" | "narrow"];
+const LOOKS: readonly Look[] = [
+  ["light", "wide"],
+  ["light", "narrow"],
+  ["dark", "wide"],
+  ["dark", "narrow"],
+];
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+/** WCAG 2.2 AA in both colours, wide and narrow, and a picture of each. */
+export async function inspected(page: Page, name: string, fullPage = true, looks = LOOKS): Promise<void> {
   const before = page.viewportSize() ?? WIDE;
-  for (const scheme of ["light", "dark"] as const) {
+  await page.evaluate(AXE);
+  for (const [scheme, width] of looks) {
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
     await page.locator(`html[data-mantine-color-scheme="${scheme}"]`).waitFor({ state: "attached" });
-    const pictured = async (width: "wide" | "narrow"): Promise<void> => {
-      await page.evaluate(RESTED);
-      await page.screenshot({ path: join(SCREENSHOTS, `${name}-${width}-${scheme}.png`), fullPage });
-    };
-    await pictured("wide");
-    await page.evaluate(AXE);
+    await page.setViewportSize(width === "wide" ? before : { width: 360, height: 740 });
+    await page.evaluate(RESTED);
+    await page.screenshot({ path: join(SCREENSHOTS, `${name}-${width}-${scheme}.png`), fullPage });
     // The report is a page of its own, with tests of its own.
     const found = await page.evaluate(`axe.run({ exclude: ["iframe"] }, {
-      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], iframes: false,
+      runOnly: ${JSON.stringify(TAGS)}, iframes: false, resultTypes: ["violations"],
     }).then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes.map((node) => node.html + " " + node.failureSummary).join(" | ")))`);
-    expect(found, `${name}, ${scheme}`).toEqual([]);
-    await page.setViewportSize({ width: 360, height: 740 });
-    await pictured("narrow");
+    expect(found, `${name}, ${width}, ${scheme}`).toEqual([]);
     const tooWide = await page.evaluate(
       "document.documentElement.scrollWidth - document.documentElement.clientWidth",
     );
-    expect(tooWide, `${name} scrolls sideways at 360 px`).toBe(0);
-    await page.setViewportSize(before);
+    expect(tooWide, `${name} scrolls sideways, ${width}`).toBe(0);
   }
+  await page.setViewportSize(before);
   await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
 }
+
+/** For what many pages show with the same parts: each colour and each width once. */
+export const glanced = (page: Page, name: string): Promise<void> =>
+  inspected(page, name, true, [
+    ["light", "wide"],
+    ["dark", "narrow"],
+  ]);

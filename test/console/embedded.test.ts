@@ -4,7 +4,9 @@ import { join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MINUTES, type Place, place, ROOT } from "../e2e/harness.ts";
-import { type Console, inspected, launch, startConsole, WIDE, watched } from "./browser.ts";
+import { type Console, glanced, inspected, launch, startConsole, WIDE, watched } from "./browser.ts";
+import { freeTexts } from "./free-texts.ts";
+import { FIELDS, hostile, literal, type PageName, SCHEMA_FIELDS } from "./strange-fields.ts";
 import { fillWithStrangers } from "./strangers.ts";
 
 const STEPS = 500;
@@ -115,7 +117,7 @@ describe("the whole way", () => {
       await page.getByRole("heading", { name: "What moved it" }).waitFor();
       await inspected(page, "try");
       await page.getByRole("tab", { name: "Past predictions" }).click();
-      await page.getByText(/predictions, the newest/).waitFor();
+      await page.getByText(/requests?, the newest/).waitFor();
       await inspected(page, "log");
       await page.getByRole("tab", { name: "A CSV" }).click();
       await choose("rows.csv", rows(5));
@@ -224,24 +226,41 @@ test(
 );
 
 describe("texts of strangers", () => {
-  test.each([
-    ["/", "Dashboard", "dashboard"],
-    ["/datasets", "Datasets", "datasets"],
-    ["/datasets/default/strange", "strange", "strange-dataset"],
-    ["/train?dataset=strange&namespace=default", "New training", "strange-train"],
-    ["/jobs", "Jobs", "jobs"],
-    ["/models", "Models", "models"],
-    ["/models/default/strange", "strange", "strange-model"],
-    ["/nowhere", "AutoAI", "nowhere"],
+  /** Of each page: all that a person, or a screen reader, is told there. */
+  const read = new Map<PageName, string>();
+  const TEXTS = `[document.body.textContent, ...[...document.querySelectorAll("*")].flatMap((one) =>
+    [one.value, ...["aria-label", "title", "placeholder", "alt"].map((name) => one.getAttribute(name))])].join("\\n")`;
+
+  async function readAs(name: PageName): Promise<void> {
+    read.set(name, `${read.get(name) ?? ""}\n${await page.evaluate(TEXTS)}`);
+    // Whether or not a policy keeps it from running.
+    expect(await page.locator('img[src="x"], script:not([src]), b').count(), name).toBe(0);
+    expect(violations, name).toEqual([]);
+  }
+  const settled = () =>
+    page.getByRole("status").filter({ hasText: "Loading" }).first().waitFor({ state: "detached" });
+
+  test("are tried in every place that the schemas have for any", () => {
+    expect(Object.keys(SCHEMA_FIELDS).sort()).toEqual(freeTexts());
+  });
+
+  test.each<[path: string, title: string, PageName, picture: string]>([
+    ["/", "Dashboard", "dashboard", "dashboard"],
+    ["/datasets/default/strange", "strange", "dataset", "strange-dataset"],
+    ["/datasets/default/stalled", "stalled", "data set stalled", "strange-dataset-stalled"],
+    ["/train?dataset=strange&namespace=default", "New training", "training", "strange-train"],
+    ["/jobs", "Jobs", "jobs", "jobs"],
+    ["/jobs/default/failed", "failed", "job failed", "strange-job-failed"],
+    ["/models", "Models", "models", "models"],
+    ["/models/default/strange", "strange", "model", "strange-model"],
   ])(
     "are texts on %s",
-    async (path, title, name) => {
-      await page.goto(new URL(path, page.url()).href);
-      if (name !== "nowhere") await heading(title).waitFor();
+    async (path, title, name, picture) => {
+      await open(path, title);
       await page.locator('[data-connection="Live"]').waitFor();
-      await page.getByRole("status").filter({ hasText: "Loading" }).first().waitFor({ state: "detached" });
-      await inspected(page, name);
-      expect(violations).toEqual([]);
+      await settled();
+      await readAs(name);
+      await inspected(page, picture);
     },
     5 * MINUTES,
   );
@@ -252,37 +271,251 @@ describe("texts of strangers", () => {
       await open("/jobs/default/strange", "strange");
       const first = page.getByRole("article", { name: /^Step 1:/ }).first();
       await first.waitFor();
-      await first.getByRole("button", { name: "Code" }).click();
+      await readAs("transcript");
+      await page
+        .getByText(/^Result, /)
+        .first()
+        .click();
+      await first.getByRole("button", { name: "Code" }).first().click();
       await page.getByRole("region", { name: "Code of train.py" }).waitFor();
       const second = page.getByRole("article", { name: /^Step 2:/ }).first();
-      await second.getByRole("button", { name: "Changes" }).click();
+      await second.getByRole("button", { name: "Changes" }).first().click();
       await page.getByRole("region", { name: "Changes of train.py" }).getByText("+ print(2)").waitFor();
+      await readAs("transcript");
       await inspected(page, "strange-job", false);
       await page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)");
-      await page
-        .getByRole("article", { name: new RegExp(`^Step ${STEPS - 1}:`) })
-        .first()
-        .waitFor();
+      await page.getByRole("article", { name: /^READY:/ }).waitFor();
       expect(await page.getByRole("article").count()).toBeLessThan(60);
+      await readAs("transcript");
       await page.evaluate("window.scrollTo(0, 0)");
       await page.getByRole("tab", { name: "Candidates" }).click();
       await page.getByRole("region", { name: "Candidates" }).waitFor();
+      await readAs("candidates");
+      await page.getByRole("tab", { name: "Manifest" }).click();
+      await page.getByRole("region", { name: "Manifest" }).waitFor();
+      await readAs("manifest");
       await page.getByRole("tab", { name: "Report" }).click();
       await page.frameLocator("iframe").getByText("A report").waitFor();
       expect(violations).toEqual([]);
     },
     5 * MINUTES,
   );
+
+  /** What a model answers is its own affair; here it answers what the test says. */
+  const answered = (procedure: string, data: unknown) =>
+    page.route(`**/api/trpc/models.${procedure}`, (route) => route.fulfill({ json: { result: { data } } }));
+
+  test(
+    "are texts in what a model answers, in its log, and in what is said of a CSV",
+    async () => {
+      await open("/models/default/strange", "strange");
+      await answered("predict", {
+        prediction: hostile("a prediction"),
+        probabilities: { [hostile("a class with its probability")]: 1 },
+        warnings: [hostile("a warning of an answer")],
+      });
+      const moved = [{ field: hostile("a field that moved it"), usual: "<b>usual</b>", by: 0.1 }];
+      await answered("explain", { of: "yes", moved, leftOut: 0 });
+      await page.getByRole("button", { name: /^Predict/ }).click();
+      await page.getByRole("heading", { name: "What moved it" }).waitFor();
+      await readAs("answer");
+      await inspected(page, "strange-answer");
+      await page.getByRole("tab", { name: "Past predictions" }).click();
+      await page.getByText(/requests?, the newest/).waitFor();
+      await readAs("past predictions");
+      await inspected(page, "strange-log");
+      await page.getByRole("tab", { name: "Lineage" }).click();
+      await readAs("lineage");
+      await inspected(page, "strange-lineage");
+      await page.getByRole("tab", { name: "A CSV" }).click();
+      const refused = { status: 400, json: { error: hostile("a refused row"), reason: "Invalid" } };
+      const answers = [() => refused, () => ({ body: "prediction\n" })];
+      await page.route("**/api/predictions/**", (route) => route.fulfill(answers.shift()?.()));
+      await choose("rows.csv", "a\n1\n");
+      await page.getByText("The rows were not predicted").waitFor();
+      await readAs("batch");
+      await inspected(page, "strange-csv-refused");
+      await choose(`${hostile("a file of rows")}.csv`, "a\n1\n");
+      await page.getByRole("link", { name: "Download the predictions" }).waitFor();
+      await readAs("batch");
+      await page.unrouteAll();
+    },
+    5 * MINUTES,
+  );
+
+  test("are texts in the name of a file, and in an address", async () => {
+    await open("/datasets", "Datasets");
+    await settled();
+    await inspected(page, "datasets");
+    await choose(`${hostile("a file that is uploaded")}.csv`, "a\n1\n");
+    await page.getByRole("dialog").getByRole("textbox", { name: "Name" }).waitFor();
+    await readAs("name of a data set");
+    await page.goto(new URL(`/jobs/default/${encodeURI(literal("a name in an address"))}`, page.url()).href);
+    await page.getByRole("alert").waitFor();
+    await readAs("address");
+    await inspected(page, "strange-address");
+  });
+
+  test("each stands on its page as it was written", () => {
+    const wanted = Object.entries(FIELDS);
+    const missing = wanted.filter(([field, name]) => name && !read.get(name)?.includes(literal(field)));
+    expect(missing).toEqual([]);
+    // What is said to be nowhere is nowhere: else it is to be looked for there.
+    const all = [...read.values()].join("\n");
+    expect(wanted.filter(([field, name]) => !name && all.includes(literal(field)))).toEqual([]);
+  });
 });
 
-test("keys alone lead to a page, and its title has the focus", async () => {
-  await open("/", "Dashboard");
-  await page.locator('[data-connection="Live"]').waitFor();
-  const focused = () => page.evaluate("document.activeElement?.textContent");
-  for (let count = 0; count < 30 && (await focused()) !== "Jobs"; count++) await page.keyboard.press("Tab");
-  await page.keyboard.press("Enter");
-  await heading("Jobs").waitFor();
-  await expect.poll(() => page.evaluate("document.activeElement?.tagName"), { timeout: MINUTES }).toBe("H1");
+describe("pages without anything to show", () => {
+  const PLACES = [
+    ["/", "Dashboard", "dashboard", "overview"],
+    ["/datasets", "Datasets", "datasets", "list"],
+    ["/datasets/default/strange", "strange", "dataset", "get"],
+    ["/train", "New training", "train", "list"],
+    ["/jobs", "Jobs", "jobs", "list"],
+    ["/jobs/default/strange", "strange", "job", "get"],
+    ["/models", "Models", "models", "list"],
+    ["/models/default/strange", "strange", "model", "models.get"],
+  ] as const;
+  const asked = (procedure: string) =>
+    `**/api/trpc/${procedure.includes(".") ? procedure : `resources.${procedure}`}`;
+  const EMPTY = {
+    overview: {
+      ...{ total: 0, seconds: 0, tokens: 0, denied: [] },
+      ...{ running: { count: 0, newest: [] }, ready: { count: 0, newest: [] } },
+      attention: { count: 0, newest: [] },
+    },
+    list: { rows: [], total: 0, matching: 0 },
+  };
+  const refusal = (httpStatus: number, message: string) => ({
+    status: httpStatus,
+    json: { error: { message, code: -32_000, data: { code: "", httpStatus } } },
+  });
+
+  test.each(PLACES)(
+    "%s says that it loads, that there is nothing, that one may not, that it failed",
+    async (path, title, name, procedure) => {
+      const url = asked(procedure);
+      // Loading: the answer does not come.
+      await page.route(url, () => undefined);
+      await open(path, title);
+      await page.getByText("Loading").first().waitFor();
+      await glanced(page, `loading-${name}`);
+      await page.unroute(url);
+
+      const empty = EMPTY[procedure as keyof typeof EMPTY];
+      await page.route(url, (route) =>
+        route.fulfill(empty ? { json: { result: { data: empty } } } : refusal(404, "there is none")),
+      );
+      await open(path, title);
+      await page
+        .getByText(/^(No |Nothing |There is no such|It is not there)/)
+        .first()
+        .waitFor();
+      await glanced(page, `empty-${name}`);
+      await page.unroute(url);
+
+      await page.route(url, (route) => route.fulfill(refusal(403, "you may not get it")));
+      await open(path, title);
+      await page.getByText("You may not see this").first().waitFor();
+      await glanced(page, `denied-${name}`);
+      await page.unroute(url);
+
+      await page.route(url, (route) => route.fulfill(refusal(503, "the store does not answer")));
+      await open(path, title);
+      await page.getByRole("alert").getByText("the store does not answer").first().waitFor();
+      await glanced(page, `failed-${name}`);
+      await page.unroute(url);
+      // Once more, and it is there.
+      await page.getByRole("button", { name: "Try again" }).first().click();
+      await page.getByRole("alert").getByText("the store does not answer").waitFor({ state: "detached" });
+      expect(violations).toEqual([]);
+    },
+    5 * MINUTES,
+  );
+
+  test("an address that leads nowhere says so", async () => {
+    await page.goto(new URL("/nowhere", page.url()).href);
+    await page.getByText("There is no such page").waitFor();
+    await inspected(page, "nowhere");
+  });
+});
+
+describe("keys alone", () => {
+  const focused = () =>
+    page.evaluate(`(() => {
+      const { activeElement: one } = document;
+      return one?.getAttribute("aria-label") ?? one?.labels?.[0]?.textContent.trim() ?? one?.textContent.trim() ?? "";
+    })()`) as Promise<string>;
+  /** By the tabulator, as far as it takes; what has the focus can be seen to have it. */
+  async function reach(name: string): Promise<void> {
+    for (let count = 0; count < 80 && (await focused()) !== name; count++) await page.keyboard.press("Tab");
+    expect(await focused()).toBe(name);
+    const isSeen = await page.evaluate(`document.activeElement.matches(":focus-visible")`);
+    expect(isSeen, name).toBe(true);
+  }
+  async function press(name: string, key = "Enter"): Promise<void> {
+    await reach(name);
+    await page.keyboard.press(key);
+  }
+
+  test(
+    "lead from a CSV over a training to its transcript, its model and out; a new page's title has the focus",
+    async () => {
+      await open("/", "Dashboard");
+      await page.locator('[data-connection="Live"]').waitFor();
+      await reach("Skip to the page");
+      await press("Datasets");
+      await heading("Datasets").waitFor();
+      await expect
+        .poll(() => page.evaluate("document.activeElement?.tagName"), { timeout: MINUTES })
+        .toBe("H1");
+      const choosing = page.waitForEvent("filechooser");
+      await press("Choose a CSV");
+      await (await choosing).setFiles({
+        name: "keys.csv",
+        mimeType: "text/csv",
+        buffer: Buffer.from(rows(60)),
+      });
+      // The dialog has the focus, and gives it back to nobody before it is closed.
+      await page.getByRole("dialog").getByRole("textbox", { name: "Name" }).waitFor();
+      await expect.poll(focused, { timeout: MINUTES }).toMatch(/^Name/);
+      await page.keyboard.press("Enter");
+      await heading("keys").waitFor();
+      await page.getByRole("heading", { name: "Columns" }).waitFor();
+
+      await press("Train on it");
+      await page.getByRole("region", { name: "Manifest" }).getByText("target: Churn").waitFor();
+      await reach("Goal");
+      await page.keyboard.type("written by keys");
+      await page.getByRole("region", { name: "Manifest" }).getByText("goal: written by keys").waitFor();
+      await press("Train");
+      await heading("keys").waitFor();
+      await press("Suspend");
+      await page.getByRole("button", { name: "Go on" }).waitFor();
+      await press("Transcript", "ArrowRight");
+      await page.getByRole("tab", { name: "Candidates", selected: true }).waitFor();
+      await press("Stop and delete");
+      await page.getByRole("dialog").getByText("go for good").waitFor();
+      // Escape leads back to the button.
+      await page.keyboard.press("Escape");
+      await expect.poll(focused, { timeout: MINUTES }).toBe("Stop and delete");
+      await page.keyboard.press("Enter");
+      await page.getByRole("dialog").getByText("go for good").waitFor();
+      await press("Stop and delete");
+      await heading("Jobs").waitFor();
+
+      await page.getByRole("link", { name: "strange" }).waitFor();
+      await press("strange");
+      await page.getByRole("article").first().waitFor();
+      await press("Try the model");
+      await page.getByRole("button", { name: /^Predict/ }).waitFor();
+      await press("Try it", "ArrowRight");
+      await page.getByRole("tab", { name: "A CSV", selected: true }).waitFor();
+      expect(violations).toEqual([]);
+    },
+    5 * MINUTES,
+  );
 });
 
 test("the first page is under 200 kB, compressed", async () => {
