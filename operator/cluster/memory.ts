@@ -33,6 +33,7 @@ export class MemoryCluster implements Cluster {
   #files: ReadonlyMap<string, ReadFile> = new Map();
   readonly #options: MemoryClusterOptions;
   readonly events: ClusterEvent[] = [];
+  #version = 0;
 
   constructor(options: MemoryClusterOptions = {}) {
     this.#options = options;
@@ -210,10 +211,11 @@ export class MemoryCluster implements Cluster {
 
   #put(resource: Resource): void {
     const key = keyOf(resource);
-    const version = Number(resource.metadata.resourceVersion ?? "0") + 1;
+    // Of all objects together: one that is made anew is newer than the one of its name before.
+    this.#version = Math.max(this.#version, Number(resource.metadata.resourceVersion ?? "0")) + 1;
     const stored = {
       ...structuredClone(resource),
-      metadata: { ...resource.metadata, resourceVersion: String(version) },
+      metadata: { ...resource.metadata, resourceVersion: String(this.#version) },
     } as Resource;
     this.#objects.set(objectId(resource.kind, key), stored);
     if (this.#options.folder !== undefined) {

@@ -31,21 +31,20 @@ ENVIRONMENT = Path("/environment")
 
 
 def bring(
-    grants: dict[str, Any],
+    grants: object,
     digest: str,
     store: Store,
     package: Path = PACKAGE,
     environment: Path = ENVIRONMENT,
 ) -> None:
     """Brings both. Throws Failure where something is not what it should be, and leaves none of that."""
-    files: dict[str, str] = grants["files"]
+    files, archive = granted(grants)
     bytes_of_manifest = download(store, files, MANIFEST, package, MANIFEST_BYTES, None, digest)
     manifest = parse(bytes_of_manifest)
     for path, packaged in manifest["files"].items():
         download(store, files, path, package, packaged["size"], packaged["size"], packaged["sha256"])
     name = str(manifest["provenance"]["environment"])
     check_environment(package / "lock.txt", name)
-    archive = grants.get("environment")
     if archive is not None:
         pinned = manifest["provenance"].get("environmentArchive")
         unpack_environment(store, archive, environment, None if pinned is None else str(pinned))
@@ -54,6 +53,17 @@ def bring(
             "EnvironmentMissing",
             f"environment {name[:12]}, which the model needs, is not there: train it again, by recipeFrom",
         )
+
+
+def granted(grants: object) -> tuple[dict[str, str], str | None]:
+    """URLs by path, and that of the environment. No text of what is wrong: it may be a URL."""
+    form = grants if isinstance(grants, dict) else {}
+    files, archive = form.get("files"), form.get("environment")
+    if not isinstance(files, dict) or not all(isinstance(url, str) for url in files.values()):
+        raise Failure("FetchFailed", "the grants have not the form that was agreed: they are asked again")
+    if not isinstance(archive, str | None):
+        raise Failure("FetchFailed", "the grant for the environment is none: it is looked for again")
+    return files, archive
 
 
 def download(

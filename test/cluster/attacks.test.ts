@@ -256,6 +256,7 @@ function changedBy(change: Change): PodExecutor {
   const changed: Pods = {
     get: (where, name) => pods.get(where, name),
     listOwned: (owner) => pods.listOwned(owner),
+    end: (where, name) => pods.end(where, name),
     remove: (where, name) => pods.remove(where, name),
     events: (where, name) => pods.events(where, name),
     ensurePolicies: (where) => pods.ensurePolicies(where),

@@ -5,16 +5,22 @@
  *     make faults ARGS="--schedules 100 --from 5000"
  *     make faults ARGS="--seed 42"                 # one of them again, with all that it did
  *     make faults ARGS="--wire --schedules 20"     # over real HTTP, with a MinIO
+ *     make faults ARGS="--strict --schedules 20"   # servers of models killed under load, and a store that fails: the Strict prediction log
  *     make faults ARGS="--model --faults 3"        # the journal protocol's model alone, with so many faults in a way
  */
 import { parseArgs } from "node:util";
 import { MemoryStore } from "../../operator/storage/memory-store.ts";
-import { findMinio, startMinio } from "../minio.ts";
+import { modelPackage } from "../builders/model-package.ts";
+import { findMinio, type Minio, startMinio } from "../minio.ts";
 import { runSchedule } from "./embedded/run.ts";
 import { Tally, tell } from "./embedded/table.ts";
 import { explore } from "./model/explore.ts";
 import { Replay } from "./model/replay.ts";
+import { runStrict } from "./strict.ts";
 import { CALM, runOverHttp, wireSchedule } from "./wire/run.ts";
+
+/** In each schedule of the Strict log. */
+const SERVERS_KILLED = 3;
 
 const { values } = parseArgs({
   options: {
@@ -22,13 +28,17 @@ const { values } = parseArgs({
     from: { type: "string", default: "1" },
     seed: { type: "string" },
     model: { type: "boolean", default: false },
+    strict: { type: "boolean", default: false },
     wire: { type: "boolean", default: false },
     faults: { type: "string", default: "2" },
   },
 });
 const print = (lines: readonly string[]): void => void process.stdout.write(`${lines.join("\n")}\n`);
 
-if (values.wire) await goOverHttp(numberOf("from", values.seed ?? values.from), values.seed ? 1 : undefined);
+const first = numberOf("from", values.seed ?? values.from);
+const count = values.seed === undefined ? numberOf("schedules", values.schedules) : 1;
+if (values.wire) await withMinio(goOverHttp);
+else if (values.strict) await withMinio(killServers);
 else if (values.seed !== undefined) {
   const run = await runSchedule(numberOf("seed", values.seed));
   print([JSON.stringify(run.schedule, null, 2), ...run.failures]);
@@ -37,7 +47,6 @@ else if (values.seed !== undefined) {
   process.exitCode = run.violations.length === 0 ? 0 : 1;
 } else if (values.model) await checkModel(numberOf("faults", values.faults));
 else {
-  const [first, count] = [numberOf("from", values.from), numberOf("schedules", values.schedules)];
   const tally = new Tally();
   const begun = performance.now();
   for (let seed = first; seed < first + count; seed++) {
@@ -50,7 +59,7 @@ else {
   await checkModel(numberOf("faults", values.faults));
 }
 
-async function goOverHttp(first: number, only: number | undefined): Promise<void> {
+async function withMinio(go: (minio: Minio, tally: Tally) => Promise<void>): Promise<void> {
   const program = findMinio();
   if (program === undefined) {
     process.stderr.write(
@@ -61,19 +70,32 @@ async function goOverHttp(first: number, only: number | undefined): Promise<void
   const minio = await startMinio(program);
   const tally = new Tally();
   try {
-    const undisturbed = await runOverHttp(minio, "world-undisturbed", CALM);
-    const count = only ?? numberOf("schedules", values.schedules);
-    for (let seed = first; seed < first + count; seed++) {
-      const run = await runOverHttp(minio, `world-${seed}`, wireSchedule(seed), undisturbed.story);
-      tally.add(run);
-      if (run.violations.length > 0)
-        print([...tell(run), `  again: make faults ARGS="--wire --seed ${seed}"`]);
-    }
+    await go(minio, tally);
   } finally {
     await minio.close();
   }
   print(tally.lines());
   process.exit(tally.broken.length === 0 ? 0 : 1);
+}
+
+async function goOverHttp(minio: Minio, tally: Tally): Promise<void> {
+  const undisturbed = await runOverHttp(minio, "world-undisturbed", CALM);
+  for (let seed = first; seed < first + count; seed++) {
+    const run = await runOverHttp(minio, `world-${seed}`, wireSchedule(seed), undisturbed.story);
+    tally.add(run);
+    if (run.violations.length > 0) print([...tell(run), `  again: make faults ARGS="--wire --seed ${seed}"`]);
+  }
+}
+
+async function killServers(minio: Minio, tally: Tally): Promise<void> {
+  using model = await modelPackage("logistic");
+  for (let seed = first; seed < first + count; seed++) {
+    const run = await runStrict({ seed, rounds: SERVERS_KILLED, model, minio });
+    tally.add(run);
+    print([`seed ${seed}: ${run.acknowledged} predictions acknowledged`]);
+    if (run.violations.length > 0)
+      print([...tell(run), `  again: make faults ARGS="--strict --seed ${seed}"`]);
+  }
 }
 
 /** Every state of the model, and the product on a way through each state with one fault. */

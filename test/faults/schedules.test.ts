@@ -79,3 +79,33 @@ test("notices a pod that runs again what had run: one that was asked for long be
   expect(await violations(late.slice(0, 4), {})).toEqual([]);
   expect((await violations(late, { couriers: "blind" })).join()).toContain("ran 2 times");
 });
+
+test("notices what a courier leaves that outlives its pod, and its deleted job", async () => {
+  const deleted = Array.from({ length: 40 }, (_, index): Schedule => {
+    const incidents = [{ at: 8 + index, type: "job deleted" } as const];
+    return { ...CALM, seed: index, incidents };
+  });
+  expect(await violations(deleted.slice(0, 4), {})).toEqual([]);
+  expect((await violations(deleted, { ends: "forced" })).join()).toMatch(/executions\/.* is left/);
+});
+
+test("notices predictions that are not in the log of their deployment", async () => {
+  expect((await violations([CALM], { log: "elsewhere" })).join()).toContain("is 0 times in the log, not 1");
+});
+
+test("a deployment that is deleted takes its log with it, whatever its servers still send, and whoever hears late of them", async () => {
+  const schedules = Array.from({ length: 6 }, (_, index): Schedule => {
+    const at = 120 + 3 * index;
+    return {
+      ...{ ...CALM, seed: index },
+      episodes: [
+        { seam: "watch", fault: index % 2 === 0 ? "410" : "delay", from: at - 5, until: at + 40, share: 1 },
+      ],
+      incidents: [
+        { at: at - 1, type: "server lost", server: 0 },
+        { at, type: "deployment deleted", again: 60 },
+      ],
+    };
+  });
+  expect(await violations(schedules, {})).toEqual([]);
+});

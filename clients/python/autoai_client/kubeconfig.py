@@ -110,7 +110,7 @@ class _Entry:
         if path := self.value.get(key):
             try:
                 return (self.folder / str(path)).read_bytes()
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 raise ConfigError(f"{key} of {self.name!r} cannot be read: {error}") from error
         return None
 
@@ -142,26 +142,53 @@ def _merged(files: list[Path]) -> _Config:
             raise ConfigError(f"{file} cannot be read: {error}") from error
         try:
             content = yaml.safe_load(text) or {}
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise ConfigError(f"{file} is no YAML: {error}") from error
         if not isinstance(content, dict):
             raise ConfigError(f"{file} is no kubeconfig: expected a mapping")
         found = True
+        _check_texts(f"{file}", content, ("current-context",))
         current = current or content.get("current-context")
         for section, known in entries.items():
-            for one in content.get(section) or []:
-                value = (one.get(section[:-1]) or {}) if isinstance(one, dict) and one.get("name") else None
+            listed = content.get(section) or []
+            if not isinstance(listed, list):
+                raise ConfigError(f"{section} of {file} are none: expected a list")
+            for one in listed:
+                name = one.get("name") if isinstance(one, dict) else None
+                value = (one.get(section[:-1]) or {}) if isinstance(name, str) and name else None
                 if not isinstance(value, dict):
                     raise ConfigError(
                         f"{file} has one of {section} that is none: expected name and {section[:-1]}"
                     )
-                known.setdefault(one["name"], _Entry(one["name"], value, file.resolve().parent))
+                _check_texts(f"{section[:-1]} {name!r} in {file}", value, _TEXTS[section])
+                known.setdefault(str(name), _Entry(str(name), value, file.resolve().parent))
     if not found:
         raise ConfigError(
             f"there is no kubeconfig at {_names(files)}: name one in KUBECONFIG, or give path=; "
             "in a pod, use Client.in_cluster()"
         )
     return _Config(current, entries)
+
+
+_TEXTS = {
+    "clusters": (
+        *("server", "tls-server-name", "proxy-url"),
+        *("certificate-authority", "certificate-authority-data"),
+    ),
+    "contexts": ("cluster", "user", "namespace"),
+    "users": (
+        *("token", "tokenFile", "username", "password"),
+        *("client-certificate", "client-certificate-data", "client-key", "client-key-data"),
+    ),
+}
+"""What is text, as kubectl has it."""
+
+
+def _check_texts(where: str, value: dict[str, Any], keys: tuple[str, ...]) -> None:
+    for key in keys:
+        if not isinstance(value.get(key, ""), str | None):
+            # Without what stands there: it may be a secret.
+            raise ConfigError(f"{key} of {where} is no text: expected it in quotation marks")
 
 
 def _names(files: list[Path]) -> str:
@@ -221,11 +248,29 @@ def _token_file(path: Path) -> Authorization:
         if known is None or renew or time.monotonic() - known[0] > TOKEN_FILE_SECONDS:
             try:
                 known = (time.monotonic(), path.read_text().strip())
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 raise ConfigError(f"the token cannot be read: {error}") from error
         return f"Bearer {known[1]}"
 
     return authorization
+
+
+def _program(user: _Entry) -> dict[str, Any]:
+    """What `exec` of a user says, in the form that it is to have."""
+    spec = user.value["exec"]
+    where = f"exec of user {user.name!r}"
+    if not isinstance(spec, dict):
+        raise ConfigError(f"{where} is none: expected apiVersion and command")
+    _check_texts(where, spec, ("command", "installHint"))
+    arguments, variables = spec.get("args") or [], spec.get("env") or []
+    if not isinstance(arguments, list) or not all(isinstance(one, str) for one in arguments):
+        raise ConfigError(f"args of {where} are none: expected a list of texts")
+    if not isinstance(variables, list) or not all(
+        isinstance(one, dict) and isinstance(one.get("name"), str) and isinstance(one.get("value"), str)
+        for one in variables
+    ):
+        raise ConfigError(f"env of {where} is none: expected a list with name and value")
+    return spec
 
 
 class _Exec:
@@ -236,7 +281,7 @@ class _Exec:
     def __init__(self, user: _Entry) -> None:
         self._name = user.name
         self._folder = user.folder
-        self._spec: dict[str, Any] = user.value["exec"]
+        self._spec = _program(user)
         if self._spec.get("apiVersion") not in EXEC_VERSIONS:
             raise ConfigError(
                 f"user {self._name!r} has a program for credentials of version "
@@ -288,7 +333,7 @@ class _Exec:
                 f"{command} gave no credentials: it ended with {error.returncode}: {said}"
             ) from None
         except OSError as error:
-            raise ConfigError(f"{command} gave no credentials: {error}") from None
+            raise ConfigError(f"{command or 'exec'} gave no credentials: {error}") from None
         except subprocess.TimeoutExpired:
             raise ConfigError(f"{command} gave no credentials within {EXEC_SECONDS} s") from None
         except (ValueError, KeyError, TypeError):

@@ -112,10 +112,18 @@ export class KubernetesPods implements Pods {
     }
   }
 
-  async remove(namespace: string, name: string): Promise<void> {
+  end(namespace: string, name: string): Promise<void> {
+    return this.#delete(namespace, name, {});
+  }
+
+  remove(namespace: string, name: string): Promise<void> {
+    return this.#delete(namespace, name, { gracePeriodSeconds: 0 });
+  }
+
+  async #delete(namespace: string, name: string, options: object): Promise<void> {
     try {
       await this.#options.api.request("DELETE", `/api/v1/namespaces/${namespace}/pods/${name}`, {
-        body: { apiVersion: "v1", kind: "DeleteOptions", gracePeriodSeconds: 0 },
+        body: { apiVersion: "v1", kind: "DeleteOptions", ...options },
       });
     } catch (error) {
       if (!(error instanceof ApiError && error.code === 404)) throw error;

@@ -18,6 +18,8 @@ export class MemoryPods implements Pods {
   refusal: PodRefusedError | undefined;
   /** Told of each pod that appears, changes or goes. */
   onChange: (view: PodView) => void = () => undefined;
+  /** Told of each pod that is to end, which is there until it vanishes; absent: it vanishes at once. */
+  onEnd: ((namespace: string, name: string) => void) | undefined;
   readonly #pods = new Map<string, { manifest: PodManifest; view: PodView }>();
   readonly #events = new Map<string, PodEvent[]>();
   readonly #now: () => number;
@@ -59,6 +61,14 @@ export class MemoryPods implements Pods {
     this.#pods.set(`${namespace}/${name}`, { manifest, view });
     this.onChange(view);
     return "Created";
+  }
+
+  async end(namespace: string, name: string): Promise<void> {
+    const pod = this.#pods.get(`${namespace}/${name}`);
+    if (!this.onEnd || !pod) return this.remove(namespace, name);
+    if (pod.view.deleting) return;
+    this.change(namespace, name, { deleting: true });
+    this.onEnd(namespace, name);
   }
 
   async remove(namespace: string, name: string): Promise<void> {

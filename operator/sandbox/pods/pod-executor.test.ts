@@ -550,6 +550,34 @@ describe("the same packages, asked for by several jobs at once", () => {
 });
 
 describe("cancel", () => {
+  it("is done once the node says that nothing of the pod runs, since that may still write", async () => {
+    const ended: string[] = [];
+    pods.onEnd = (_namespace, name) => ended.push(name);
+    await begun();
+    let isDone = false;
+    const done = executor.cancel("team/job").then(() => {
+      isDone = true;
+    });
+    await until(() => ended.length > 0);
+    await pause(200);
+    expect(isDone).toBe(false);
+    pods.vanish("team", "job-1");
+    await done;
+    expect(ended).toEqual(["job-1"]);
+    expect(pods.removed).toEqual([]);
+    await executor.close();
+  });
+
+  it("waits no more than a minute for a node that says nothing", async () => {
+    pods.onEnd = () => {
+      clock += 61_000;
+    };
+    await begun();
+    await executor.cancel("team/job");
+    expect(pods.removed).toEqual(["job-1"]);
+    await executor.close();
+  });
+
   it("removes what runs for an owner, keeps no outcome, and may be called twice", async () => {
     await begun();
     const other: Execution = {

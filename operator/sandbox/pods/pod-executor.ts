@@ -126,12 +126,21 @@ export class PodExecutor implements Executor {
     const mine = [...this.#running.values()].filter((running) => running.execution.owner === owner);
     for (const { abort } of mine) abort.abort();
     await Promise.all(mine.map(({ done }) => done));
+    const { pods } = this.#options;
     const theirs = mine.flatMap((running) => running.pods);
-    await Promise.all(theirs.map(({ namespace, name }) => this.#options.pods.remove(namespace, name)));
+    // Until its node says that it has ended a courier may still write, and who asks for this may be about to delete what it wrote.
+    await Promise.all(theirs.map(({ namespace, name }) => pods.end(namespace, name)));
+    const since = this.#now();
     for (let pause = 50; ; pause = Math.min(pause * 2, 1000)) {
-      const pods = await this.#options.pods.listOwned(owner);
-      if (pods.length === 0) return;
-      await Promise.all(pods.map(({ namespace, name }) => this.#options.pods.remove(namespace, name)));
+      const left = await pods.listOwned(owner);
+      if (left.length === 0) return;
+      const isSilent = this.#now() - since > SILENT_NODE_MS;
+      await Promise.all(
+        left.map(async ({ namespace, name, deleting }) => {
+          if (isSilent) await pods.remove(namespace, name);
+          else if (!deleting) await pods.end(namespace, name);
+        }),
+      );
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
@@ -474,6 +483,8 @@ export class PodExecutor implements Executor {
 const OUTCOME_CHARACTERS = 8 * 1024 ** 2;
 /** Pods that are being made: each takes dozens of grants, and requests that wait for a connection. */
 const PODS_BEGUN_AT_ONCE = 32;
+/** For so long a node is waited for to say that a pod has ended; then it is taken for lost. */
+const SILENT_NODE_MS = 60_000;
 /** Removed pods of which an event may still be under way. */
 const REMOVED = 2000;
 /** Milliseconds between two questions for events, whichever pods they are about. */

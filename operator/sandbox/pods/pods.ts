@@ -55,7 +55,15 @@ export interface Pods {
    * Any other error is transient: the server could not be reached, or was busy.
    */
   create(manifest: PodManifest): Promise<"Created" | "Exists">;
-  /** Without a grace period. A pod that is not there is fine. Returns once the API server has accepted it. */
+  /**
+   * With the pod's own grace period: it is there until its node says that nothing of it runs any more. A pod that is not there is
+   * fine. Returns once the API server has accepted it.
+   */
+  end(namespace: string, name: string): Promise<void>;
+  /**
+   * Without a grace period: it is not there any more, and what runs of it may run a moment longer. A pod that is not there is fine.
+   * Returns once the API server has accepted it.
+   */
   remove(namespace: string, name: string): Promise<void>;
   /** Of the pod of that name: FailedScheduling, FailedMount, Failed, ... Newest last. */
   events(namespace: string, name: string): Promise<readonly PodEvent[]>;

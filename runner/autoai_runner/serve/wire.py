@@ -47,7 +47,13 @@ class Connection:
         body = self._read(length - 4)
         if body is None:
             return None
-        return json.loads(body[:text_length]), np.frombuffer(body[text_length:], dtype="<f8")
+        try:
+            message = json.loads(body[:text_length])
+        except RecursionError:
+            raise ValueError("a frame whose JSON is too deep is none") from None
+        if not isinstance(message, dict):
+            raise ValueError("a frame whose JSON is no object is none")
+        return message, np.frombuffer(body[text_length:], dtype="<f8")
 
     def _read(self, count: int) -> bytes | None:
         parts = []

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { candidates, find, Journal, tokensUsed } from "../../../operator/agent/journal.ts";
 import { JournalEntry } from "../../../operator/api/journal.ts";
+import type { ModelDeployment } from "../../../operator/api/modeldeployment.ts";
 import type { TrainingJob } from "../../../operator/api/trainingjob.ts";
 import type { Resource } from "../../../operator/cluster/cluster.ts";
 import { journalPrefix, reportKey } from "../../../operator/evaluation/context.ts";
@@ -25,7 +26,10 @@ export class Account {
   /** What was written where nothing stood, by key. */
   readonly #created = new Map<string, string>();
   readonly #over = new Set<string>();
-  /** Written when the job was gone: by a request that was late, or by a node that nobody could reach. */
+  /**
+   * Written when its resource was gone, and nobody could have kept it back: by a request that was given up, by an operator that was no more or
+   * had stood still, by one of two that both led, or by a node that nobody could reach.
+   */
   readonly #orphans = new Set<string>();
 
   constructor(world: World) {
@@ -58,16 +62,24 @@ export class Account {
       this.violate(`${id} went from ${states[0]} to ${states[1]}`);
   }
 
-  /** To be told of each write to the store. */
-  wrote(key: string): void {
+  /**
+   * To be told of each write to the store.
+   * @param isLate whether whoever sent it had given it up, or was no more, or could not be reached
+   */
+  wrote(key: string, isLate: boolean): void {
     this.story.push(`${Date.now()} ${key}`);
     const name = /^(?:jobs|models|datasets)\/[^/]+\/([a-z]+)/.exec(key)?.[1];
-    if (name !== undefined && !this.#world.resources.some(({ metadata }) => metadata.name === name))
+    const mayBeLate = isLate || !this.#world.schedule.elected;
+    if (
+      name !== undefined &&
+      mayBeLate &&
+      !this.#world.resources.some(({ metadata }) => metadata.name === name)
+    )
       this.#orphans.add(key);
   }
 
-  created(key: string, body: Uint8Array): void {
-    this.wrote(key);
+  created(key: string, body: Uint8Array, isLate: boolean): void {
+    this.wrote(key, isLate);
     const text = new TextDecoder().decode(body);
     this.#created.set(key, text);
     if (/\/journal\//.test(key) && (JSON.parse(text) as JournalEntry).type === "JobFinished")
@@ -89,16 +101,70 @@ export class Account {
     for (const dataset of cluster.list("Dataset"))
       if (!dataset.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"))
         this.violate(`Dataset ${dataset.metadata.name} is not ready`);
+    await this.#checkLog();
   }
 
   /** Once everything was deleted. */
   async checkLeftovers(): Promise<void> {
-    const { pods, store, resources } = this.#world;
+    const { pods, servers, store, resources } = this.#world;
     for (const { kind, metadata } of resources)
       this.violate(`${kind} ${metadata.name} is left, with finalizers ${metadata.finalizers?.join()}`);
     for (const { name } of pods.list()) this.violate(`pod ${name} is left`);
-    for (const prefix of ["jobs/", "models/", "datasets/"])
+    for (const what of servers.left) this.violate(`${what} is left`);
+    for (const prefix of ["jobs/", "models/", "datasets/", "predictions/"])
       for (const key of await store.list(prefix)) if (!this.#orphans.has(key)) this.violate(`${key} is left`);
+  }
+
+  /** What of the ModelDeployment is not as it is to be in the end; undefined where all is. */
+  openAbout(deployment: ModelDeployment): string | undefined {
+    const { metadata, spec, status } = deployment;
+    const { cluster, servers } = this.#world;
+    const ready = status?.conditions?.find(({ type }) => type === "Ready");
+    const is = `${ready?.status} ${ready?.reason} (${ready?.message})`;
+    if (status?.observedGeneration !== metadata.generation) return "its last edit is not seen";
+    const jobs = cluster.list("TrainingJob").filter((job) => job.metadata.deletionTimestamp === undefined);
+    const named = jobs.find((job) => job.metadata.name === spec.modelRef.trainingJob);
+    if (named?.status?.state !== "READY") {
+      const reason = named ? "ModelNotAvailable" : "TrainingJobNotFound";
+      return ready?.status === "False" && ready.reason === reason ? undefined : `is ${is}, not ${reason}`;
+    }
+    const may = [named, ...jobs.filter(({ spec: { recipeFrom } }) => spec.followLatest && recipeFrom)];
+    const digests = may.flatMap((job) => job.status?.model?.digest ?? []);
+    if (ready?.status !== "True") return `is ${is}, and its model is there`;
+    const { live, pods } = servers.standing(`${metadata.namespace}/${metadata.name}`);
+    const wanted = spec.replicas ?? live?.spec?.replicas ?? 1;
+    const isScaled = spec.autoscaling === undefined;
+    if (isScaled && live?.spec?.replicas !== wanted)
+      return `has ${live?.spec?.replicas} servers, not ${wanted}`;
+    if (pods.length !== live?.spec?.replicas || status?.replicas !== pods.length)
+      return `says ${status?.replicas} servers of ${live?.spec?.replicas}, and there are ${pods.length}`;
+    if (pods.some(({ digest }) => !digests.includes(digest)))
+      return `serves ${pods.map(({ digest }) => digest.slice(0, 6)).join()}`;
+    return pods.length === 0 || digests.includes(status?.modelDigest ?? "")
+      ? undefined
+      : `says that it serves ${status?.modelDigest}`;
+  }
+
+  /** Every prediction that was acknowledged is in the log once, but for those on a disk that was lost; none is that belongs to another. */
+  async #checkLog(): Promise<void> {
+    const { cluster, servers, store } = this.#world;
+    const alive = new Set(cluster.list("ModelDeployment").map(({ metadata }) => metadata.uid));
+    const times = new Map<string, number>();
+    const logged: string[] = [...servers.onDisks];
+    for (const key of await store.list(`predictions/${NAMESPACE}/serving/`))
+      logged.push(
+        ...new TextDecoder()
+          .decode(await store.get(key))
+          .trimEnd()
+          .split("\n"),
+      );
+    for (const id of logged) times.set(id, (times.get(id) ?? 0) + 1);
+    for (const [id, owner] of servers.acknowledged) {
+      const expected = alive.has(owner) && !servers.lost.has(id) ? 1 : 0;
+      const found = times.get(id) ?? 0;
+      if (found !== expected && !servers.lost.has(id))
+        this.violate(`the prediction ${id} is ${found} times in the log, not ${expected}`);
+    }
   }
 
   async #checkJob(job: TrainingJob): Promise<void> {

@@ -14,9 +14,10 @@ import type { PodManifest, Pods, PodView } from "../../../operator/sandbox/pods/
 import type { ResourceChange } from "../../../operator/wake.ts";
 import type { Line } from "./line.ts";
 import { sleep } from "./virtual-time.ts";
+import type { World } from "./world.ts";
 
 /** A watch: what it is told comes in order, perhaps late; when it breaks, nothing comes until everything is read anew. */
-class Watch {
+export class Watch {
   readonly #line: Line;
   readonly #relist: () => void;
   #last: Promise<void> = Promise.resolve();
@@ -144,7 +145,9 @@ export class CachedCluster implements Cluster {
   }
 
   #relist(): void {
-    const all = (["Dataset", "TrainingJob"] as const).flatMap((kind): Resource[] => this.#memory.list(kind));
+    const all = (["Dataset", "TrainingJob", "ModelDeployment"] as const).flatMap((kind): Resource[] =>
+      this.#memory.list(kind),
+    );
     const there = new Set(all.map((one) => `${one.kind} ${ownerKey(one)}`));
     for (const resource of all) this.#put(resource);
     for (const [id, { kind }] of [...this.#cache])
@@ -158,9 +161,11 @@ export class CachedPods implements Pods {
   readonly #cache = new Map<string, PodView>();
   readonly #onChange: (view: PodView) => void;
   readonly #watch: Watch;
+  readonly #isForced: boolean;
 
-  constructor(memory: MemoryPods, line: Line, onChange: (view: PodView) => void) {
-    this.#memory = memory;
+  constructor({ pods, broken }: World, line: Line, onChange: (view: PodView) => void) {
+    this.#memory = pods;
+    this.#isForced = broken.ends === "forced";
     this.#line = line;
     this.#onChange = onChange;
     this.#watch = new Watch(line, () => void this.relist());
@@ -191,10 +196,19 @@ export class CachedPods implements Pods {
     return made;
   }
 
-  async remove(namespace: string, name: string): Promise<void> {
+  end(namespace: string, name: string): Promise<void> {
+    if (this.#isForced) return this.remove(namespace, name);
+    return this.#delete(namespace, name, () => this.#memory.end(namespace, name));
+  }
+
+  remove(namespace: string, name: string): Promise<void> {
+    return this.#delete(namespace, name, () => this.#memory.remove(namespace, name));
+  }
+
+  async #delete(namespace: string, name: string, action: () => Promise<void>): Promise<void> {
     const carryOut = async (): Promise<boolean> => {
       const isThere = (await this.#memory.get(namespace, name)) !== undefined;
-      await this.#memory.remove(namespace, name);
+      await action();
       return isThere;
     };
     const wasThere = await this.#line.call("pods", carryOut, true);

@@ -83,15 +83,16 @@ export class Line {
   }
 
   /**
-   * @param carryOut what the world does when the call arrives
+   * @param arrives what the world does when the call arrives; told whether whoever asked has given it up by then, or is no more
    * @param isWrite whether that can change anything
    */
-  async call<T>(seam: Seam, carryOut: () => Promise<T>, isWrite: boolean): Promise<T> {
+  async call<T>(seam: Seam, arrives: (isLate: boolean) => Promise<T>, isWrite: boolean): Promise<T> {
+    const carryOut = (): Promise<T> => arrives(this.isDead || this.wasStopped);
     const fate = this.#fate();
     if (fate === "before") this.doom?.onDeath();
     await this.#gate();
     try {
-      return await this.#arrive(seam, carryOut, isWrite);
+      return await this.#arrive(seam, carryOut, () => arrives(true), isWrite);
     } finally {
       if (fate === "after") this.doom?.onDeath();
       await this.#gate();
@@ -109,7 +110,12 @@ export class Line {
     if (this.isDead) await NEVER;
   }
 
-  async #arrive<T>(seam: Seam, carryOut: () => Promise<T>, isWrite: boolean): Promise<T> {
+  async #arrive<T>(
+    seam: Seam,
+    carryOut: () => Promise<T>,
+    carryOutLate: () => Promise<T>,
+    isWrite: boolean,
+  ): Promise<T> {
     const { random } = this.weather;
     const fault = this.weather.draw(seam, isWrite);
     switch (fault) {
@@ -136,7 +142,7 @@ export class Line {
         throw unreached(seam);
       case "late":
         void sleep(GIVEN_UP[seam] + random.between(0.1, 20))
-          .then(carryOut)
+          .then(carryOutLate)
           .catch(() => undefined);
         await sleep(GIVEN_UP[seam]);
         throw unreached(seam);

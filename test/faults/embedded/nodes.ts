@@ -8,6 +8,9 @@ import type { Random } from "./random.ts";
 import type { Incident } from "./schedule.ts";
 import { sleep } from "./virtual-time.ts";
 
+/** Most seconds from when a pod is to end until nothing of it runs. */
+const TO_STOP = 2;
+
 /** One pod on its node. */
 class Run {
   readonly manifest: PodManifest;
@@ -18,6 +21,8 @@ class Run {
   isDead = false;
   /** The API server believes it gone, and it is not. */
   isCutOff = false;
+  /** Nobody waits for it any more, and its node has not heard of that yet. */
+  isRemoved = false;
   silentUntil = 0;
   stoppedSeconds = 0;
 
@@ -40,8 +45,8 @@ export type NodesOptions = {
   readonly random: Random;
   /** Couriers do not look whether what they are to run was run. */
   readonly areBlind: boolean;
-  /** Told of every key that a courier writes. */
-  readonly onWrite: (key: string) => void;
+  /** Told of every key that a courier writes, and whether its node is one that nobody can reach. */
+  readonly onWrite: (key: string, isCutOff: boolean) => void;
   /** Told of what has no business to happen. */
   readonly onViolation: (what: string) => void;
   /** Whether pods of this owner may be taken away while they are well. */
@@ -70,12 +75,40 @@ export class Nodes {
     return this.#runs.has(`${namespace}/${name}`);
   }
 
-  /** A pod is gone, whoever took it away. */
+  /** A pod is gone, whoever took it away. What runs of it goes on until its node hears of that. */
   gone(namespace: string, name: string): void {
     const run = this.#runs.get(`${namespace}/${name}`);
     this.#runs.delete(`${namespace}/${name}`);
     if (!run || run.isCutOff || run.isDead) return;
-    run.isDead = true;
+    this.#stop(run);
+    void sleep(this.#options.random.between(0, TO_STOP)).then(() => {
+      run.isDead = true;
+    });
+  }
+
+  /** A pod is to end: it is there until its node has ended it. */
+  end(namespace: string, name: string): void {
+    const { pods, random } = this.#options;
+    const run = this.#runs.get(`${namespace}/${name}`);
+    if (!run || run.isDead) {
+      pods.vanish(namespace, name);
+      return;
+    }
+    // Until somebody takes it off the books.
+    if (run.isCutOff) return;
+    this.#stop(run);
+    void sleep(random.between(0, TO_STOP)).then(async () => {
+      while (Date.now() < run.silentUntil) await sleep((run.silentUntil - Date.now()) / 1000);
+      if (run.isCutOff) return;
+      run.isDead = true;
+      if (this.#runs.get(keyOf(run.manifest)) === run) pods.vanish(namespace, name);
+    });
+  }
+
+  /** Nobody waits for it any more. */
+  #stop(run: Run): void {
+    if (run.isRemoved) return;
+    run.isRemoved = true;
     if (run.isOver) return;
     if (run.hasBegun) count(this.lost, run.execution);
     void this.#checkRemoval(run);
@@ -141,14 +174,14 @@ export class Nodes {
   }
 
   async #live(run: Run): Promise<void> {
-    const { random, store, onWrite } = this.#options;
+    const { random } = this.#options;
     await sleep(random.between(0.2, 2));
     // A courier looks first, and runs nothing where an outcome is.
     const isDone = !this.#options.areBlind && (await this.#hasOutcome(run));
     if (run.isDead || isDone) return this.#end(run);
     run.hasBegun = true;
     count(this.begun, run.execution);
-    if (run.isCutOff) count(this.lost, run.execution);
+    if (run.isCutOff || run.isRemoved) count(this.lost, run.execution);
     await this.#show(run, "Running", { running: {} });
     await sleep(random.between(0.2, 4));
     while (run.stoppedSeconds > 0) {
@@ -158,7 +191,7 @@ export class Nodes {
     }
     if (run.isDead) return;
     try {
-      await deliver(run.manifest as unknown as Parameters<typeof deliver>[0], wire(store, onWrite));
+      await deliver(run.manifest as unknown as Parameters<typeof deliver>[0], this.#wire(run));
     } catch {
       // Its errand went with its job.
       if (!run.isDead && !run.isCutOff) this.#die(run, failed(run.manifest, 1));
@@ -179,12 +212,41 @@ export class Nodes {
     return outcome !== undefined && (await this.#options.store.exists(outcome));
   }
 
+  /** The grants of the store in memory: see GrantingStore. Each request takes a moment, and a courier that is dead sends none. */
+  #wire(run: Run): Wire {
+    const { store, random, onWrite } = this.#options;
+    const encode = (text: string) => new TextEncoder().encode(text);
+    const arrive = async (): Promise<void> => {
+      await sleep(random.between(0.01, 0.3));
+      if (run.isDead) throw new Error("the courier is no more");
+    };
+    return {
+      async get(url) {
+        const key = url.slice("get:".length);
+        await arrive();
+        return (await store.exists(key)) ? new TextDecoder().decode(await store.get(key)) : undefined;
+      },
+      async put(url, body, once) {
+        const key = url.slice("put:".length);
+        await arrive();
+        onWrite(key, run.isCutOff);
+        if (once) await store.create(key, encode(body));
+        else await store.put(key, encode(body));
+      },
+      async post({ fields }, rest, body) {
+        await arrive();
+        onWrite(`${fields.key}${rest}`, run.isCutOff);
+        await store.put(`${fields.key}${rest}`, encode(body));
+      },
+    };
+  }
+
   async #show(run: Run, phase: string, state: object): Promise<void> {
     const { pods } = this.#options;
     const { namespace, name } = run.manifest.metadata;
     while (Date.now() < run.silentUntil) await sleep((run.silentUntil - Date.now()) / 1000);
     // Another pod of the name may stand there by now.
-    if (run.isDead || run.isCutOff || this.#runs.get(keyOf(run.manifest)) !== run) return;
+    if (run.isDead || run.isCutOff || run.isRemoved || this.#runs.get(keyOf(run.manifest)) !== run) return;
     pods.change(namespace, name, {
       nodeName: "node",
       status: { phase, containerStatuses: statuses(run.manifest, state) },
@@ -210,25 +272,4 @@ const keyOf = ({ metadata }: PodManifest): string => `${metadata.namespace}/${me
 
 function count(counts: Map<string, number>, name: string): void {
   counts.set(name, (counts.get(name) ?? 0) + 1);
-}
-
-/** The grants of the store in memory: see GrantingStore. */
-function wire(store: ArtifactStore, onWrite: (key: string) => void): Wire {
-  const encode = (text: string) => new TextEncoder().encode(text);
-  return {
-    async get(url) {
-      const key = url.slice("get:".length);
-      return (await store.exists(key)) ? new TextDecoder().decode(await store.get(key)) : undefined;
-    },
-    async put(url, body, once) {
-      const key = url.slice("put:".length);
-      onWrite(key);
-      if (once) await store.create(key, encode(body));
-      else await store.put(key, encode(body));
-    },
-    async post({ fields }, rest, body) {
-      onWrite(`${fields.key}${rest}`);
-      await store.put(`${fields.key}${rest}`, encode(body));
-    },
-  };
 }

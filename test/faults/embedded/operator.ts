@@ -6,17 +6,22 @@ import { Election, type LeaseClock, type LeaseStore } from "../../../operator/en
 import { ownerKey, reportKey } from "../../../operator/evaluation/context.ts";
 import { reconcileDataset } from "../../../operator/reconcilers/dataset.ts";
 import { type BringSource, datasetsOf } from "../../../operator/reconcilers/dataset-source.ts";
+import { reconcileModelDeployment } from "../../../operator/reconcilers/modeldeployment.ts";
 import { recipesOf } from "../../../operator/reconcilers/recipe-source.ts";
 import { reconcileTrainingJob } from "../../../operator/reconcilers/trainingjob/reconcile.ts";
 import { Replies } from "../../../operator/reconcilers/trainingjob/replies.ts";
 import { PodExecutor } from "../../../operator/sandbox/pods/pod-executor.ts";
 import type { PodView } from "../../../operator/sandbox/pods/pods.ts";
+import { logGrant } from "../../../operator/serving/log-grant.ts";
 import type { ArtifactStore } from "../../../operator/storage/artifact-store.ts";
 import type { Grants } from "../../../operator/storage/grants.ts";
 import { ImmutableCache } from "../../../operator/storage/immutable-cache.ts";
+import type { Pages } from "../../../operator/storage/pages.ts";
 import { needsReconcile, type ResourceChange, wokenBy } from "../../../operator/wake.ts";
 import { CachedCluster, CachedPods } from "./caches.ts";
+import { CachedChildren } from "./children.ts";
 import { Line } from "./line.ts";
+import type { Standing } from "./servers.ts";
 import type { World } from "./world.ts";
 
 const clock: LeaseClock = {
@@ -41,14 +46,18 @@ export class EmbeddedOperator {
   readonly #pods: CachedPods;
   readonly #stopped = new AbortController();
   #executor: PodExecutor | undefined;
-  #controllers: Readonly<Record<"TrainingJob" | "Dataset", Controller>> | undefined;
+  readonly #children: CachedChildren;
+  #controllers: Readonly<Record<KindName, Controller>> | undefined;
 
   constructor(world: World, identity: string) {
     this.#world = world;
     this.identity = identity;
     this.line = new Line(world.weather);
     this.#cluster = new CachedCluster(world.cluster, this.line, (change) => this.#changed(change));
-    this.#pods = new CachedPods(world.pods, this.line, (view) => this.#executor?.podChanged(view));
+    this.#pods = new CachedPods(world, this.line, (view) => this.#executor?.podChanged(view));
+    this.#children = new CachedChildren(world.servers, this.line, (key) => {
+      if (!this.line.isDead) this.#controllers?.ModelDeployment.queue.add(key);
+    });
     void this.#pods.relist();
   }
 
@@ -58,6 +67,10 @@ export class EmbeddedOperator {
 
   podChanged(view: PodView, isGone: boolean): void {
     this.#pods.changed(view, isGone);
+  }
+
+  serversChanged(key: string, standing: Standing): void {
+    this.#children.changed(key, standing);
   }
 
   /** Leads when it has the lease, and calls back when that is lost. */
@@ -113,6 +126,27 @@ export class EmbeddedOperator {
         store.put(reportKey(job), new TextEncoder().encode("report")),
       expires: true,
     };
+    const { broken } = this.#world;
+    const deployments = {
+      ...{ cluster: cluster as Cluster, clock },
+      serving: {
+        cluster: {
+          secret: (namespace: string, name: string) =>
+            this.line.call("API", async () => this.#world.servers.secret(namespace, name), false),
+        },
+        ...{ children: this.#children, store, artifacts: common.artifacts },
+        settings: {
+          ...{ frontImage: "front", runnerImage: "runner", pullPolicy: "IfNotPresent" as const },
+          ...{ runnerPath: "/opt/runner", store: { cidr: "10.0.0.1/32" }, storePort: 9000 },
+        },
+        environmentsClaim: async () => "environments",
+        shipping: async (namespace: string, name: string, now: number) =>
+          JSON.stringify(
+            await logGrant(store, { namespace, name: broken.log === "elsewhere" ? "other" : name }, now),
+          ),
+        engineOf: async () => "Compiled" as const,
+      },
+    };
     const controllers = {
       TrainingJob: new Controller({
         name: "TrainingJob",
@@ -124,10 +158,15 @@ export class EmbeddedOperator {
         reconcile: (key) => reconcileDataset({ ...common, bring }, key),
         onFailure: (key, error) => this.#world.failed(key, error),
       }),
+      ModelDeployment: new Controller({
+        name: "ModelDeployment",
+        reconcile: (key) => reconcileModelDeployment(deployments, key),
+        onFailure: (key, error) => this.#world.failed(key, error),
+      }),
     };
     this.#controllers = controllers;
     for (const pod of this.#pods.list()) executor.podChanged(pod);
-    for (const kind of ["TrainingJob", "Dataset"] as const)
+    for (const kind of ["TrainingJob", "Dataset", "ModelDeployment"] as const)
       for (const resource of cluster.list(kind)) controllers[kind].queue.add(ownerKey(resource));
     for (const controller of Object.values(controllers)) controller.start();
   }
@@ -140,22 +179,20 @@ export class EmbeddedOperator {
 
   #changed(change: ResourceChange): void {
     const controllers = this.#controllers;
-    const has = (kind: KindName): kind is "TrainingJob" | "Dataset" => kind !== "ModelDeployment";
     if (!controllers || this.line.isDead) return;
-    if (needsReconcile(change) && has(change.kind)) controllers[change.kind].queue.add(change.key);
-    for (const { kind, key } of wokenBy(change, this.#cluster))
-      if (has(kind)) controllers[kind].queue.add(key);
+    if (needsReconcile(change)) controllers[change.kind].queue.add(change.key);
+    for (const { kind, key } of wokenBy(change, this.#cluster)) controllers[kind].queue.add(key);
   }
 }
 
-function storeOn({ store, account, broken }: World, line: Line): ArtifactStore & Grants {
+function storeOn({ store, account, broken }: World, line: Line): ArtifactStore & Grants & Pages {
   return {
     get: (key) => line.call("store", () => store.get(key), false),
     put: (key, body) =>
       line.call(
         "store",
-        () => {
-          account.wrote(key);
+        (isLate) => {
+          account.wrote(key, isLate);
           return store.put(key, body);
         },
         true,
@@ -163,9 +200,9 @@ function storeOn({ store, account, broken }: World, line: Line): ArtifactStore &
     create: (key, body) =>
       line.call(
         "store",
-        async () => {
+        async (isLate) => {
           const isCreated = await store.create(key, body);
-          if (isCreated) account.created(key, body);
+          if (isCreated) account.created(key, body, isLate);
           else if (broken.create === "overwrites") await store.put(key, body);
           return isCreated || broken.create === "overwrites";
         },
@@ -176,14 +213,19 @@ function storeOn({ store, account, broken }: World, line: Line): ArtifactStore &
     copy: (from, to) =>
       line.call(
         "store",
-        () => {
-          account.wrote(to);
+        (isLate) => {
+          account.wrote(to, isLate);
           return store.copy(from, to);
         },
         true,
       ),
     list: (prefix) => line.call("store", () => store.list(prefix), false),
-    deletePrefix: (prefix) => line.call("store", () => store.deletePrefix(prefix), false),
+    deletePrefix: async (prefix) => {
+      const keys = await line.call("store", () => store.list(prefix), false);
+      if (keys.length > 0) await line.call("store", () => store.deleteKeys(keys), false);
+    },
+    page: (prefix, after, count) => line.call("store", () => store.page(prefix, after, count), false),
+    deleteKeys: (keys) => line.call("store", () => store.deleteKeys(keys), false),
     uri: (key) => store.uri(key),
     grantGet: (key, seconds) => store.grantGet(key, seconds),
     grantPut: (key, seconds) => store.grantPut(key, seconds),

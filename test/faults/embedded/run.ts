@@ -30,13 +30,12 @@ export async function runSchedule(given: number | Schedule, broken: Broken = {})
   world.begin();
   const isOver = await time.pass(() => world.isOver && time.seconds > CALM_AFTER, CALM_AFTER + TO_END);
   if (isOver) await account.check();
-  else
-    account.violate(
-      `not over after ${time.seconds} s: ${world.resources.map(({ metadata, status }) => `${metadata.name} ${JSON.stringify(status)}`).join("; ")}`,
-    );
+  else account.violate(`not over after ${time.seconds} s: ${world.open.join("; ")}`);
   world.deleteAll();
   // A node that was cut off may still write; what it writes is its own.
-  await time.pass(() => world.resources.length === 0 && world.pods.list().length === 0, TO_GO);
+  const isGone = (): boolean =>
+    world.resources.length === 0 && world.pods.list().length === 0 && world.servers.left.length === 0;
+  await time.pass(isGone, TO_GO);
   await account.checkLeftovers();
   world.end();
   return {

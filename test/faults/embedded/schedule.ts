@@ -68,7 +68,21 @@ export type Incident = { readonly at: number } & (
     }
   | { readonly type: "job suspended"; readonly seconds: number }
   | { readonly type: "job deleted" }
+  /** The second job's recipe is trained anew, once that job is ready. */
+  | { readonly type: "job retrained" }
+  | { readonly type: "deployment edited"; readonly edit: DeploymentEdit }
+  /** And made anew, as it was, so many seconds later. */
+  | { readonly type: "deployment deleted"; readonly again: number }
+  /** With its node, and what was on its disk. */
+  | { readonly type: "server lost"; readonly server: number }
 );
+/** What a user changes of a ModelDeployment; `model` names the other job, or the one before again. */
+export type DeploymentEdit =
+  | { readonly model: "first" | "second" }
+  | { readonly followLatest: boolean }
+  | { readonly replicas: number }
+  | { readonly maxReplicas: number };
+
 export type IncidentType = Incident["type"];
 
 export type Schedule = {
@@ -85,7 +99,7 @@ export type Schedule = {
 /** After so many seconds nothing more goes wrong. */
 export const CALM_AFTER = 400;
 
-const INCIDENTS: readonly IncidentType[] = [
+const INCIDENTS = [
   "operator killed",
   "operator killed",
   "operator killed",
@@ -100,7 +114,16 @@ const INCIDENTS: readonly IncidentType[] = [
   "code stopped",
   "job suspended",
   "job deleted",
-];
+] as const satisfies readonly IncidentType[];
+
+const OF_DEPLOYMENTS = [
+  "job retrained",
+  "deployment edited",
+  "deployment edited",
+  "deployment edited",
+  "deployment deleted",
+  "server lost",
+] as const satisfies readonly IncidentType[];
 
 export function scheduleOf(seed: number): Schedule {
   const random = new Random(seed);
@@ -118,13 +141,16 @@ export function scheduleOf(seed: number): Schedule {
   });
   const incidents = Array.from({ length: random.integer(0, 5) }, () => incidentOf(random));
   const elected = random.chance(0.85);
+  const operators = elected ? random.integer(1, 2) : 2;
+  const maxSeconds = random.pick([3600, 3600, 3600, 200]);
+  const deployments = Array.from({ length: random.integer(0, 6) }, () => deploymentIncidentOf(random));
   return {
     seed,
-    operators: elected ? random.integer(1, 2) : 2,
+    operators,
     elected,
-    maxSeconds: random.pick([3600, 3600, 3600, 200]),
+    maxSeconds,
     episodes,
-    incidents: incidents.sort((one, other) => one.at - other.at),
+    incidents: [...incidents, ...deployments].sort((one, other) => one.at - other.at),
   };
 }
 
@@ -151,4 +177,32 @@ function incidentOf(random: Random): Incident {
     default:
       return { at, type, which: random.integer(0, 7), seconds: random.between(5, 120) };
   }
+}
+
+/** Jobs have to be ready for most of these, and so they come later too. */
+function deploymentIncidentOf(random: Random): Incident {
+  const at = random.between(0, CALM_AFTER - 20);
+  const type = random.pick(OF_DEPLOYMENTS);
+  switch (type) {
+    case "deployment edited":
+      return { at, type, edit: editOf(random) };
+    case "deployment deleted":
+      return { at, type, again: random.pick([0.1, 1, 5, 30]) };
+    case "server lost":
+      return { at, type, server: random.integer(0, 7) };
+    default:
+      return { at, type: "job retrained" };
+  }
+}
+
+function editOf(random: Random): DeploymentEdit {
+  return random.pick<DeploymentEdit>([
+    { model: "first" },
+    { model: "second" },
+    { model: "first" },
+    { followLatest: true },
+    { followLatest: false },
+    { replicas: random.integer(0, 3) },
+    { maxReplicas: random.integer(1, 3) },
+  ]);
 }

@@ -1,7 +1,10 @@
 /** What came of many schedules, fault by fault. */
 import type { Run as EmbeddedRun } from "./run.ts";
+import type { Schedule } from "./schedule.ts";
 
-type Run = Pick<EmbeddedRun, "schedule" | "violations" | "struck" | "seconds">;
+type Run = Pick<EmbeddedRun, "violations" | "struck" | "seconds"> & {
+  readonly schedule: Pick<Schedule, "seed" | "operators" | "elected">;
+};
 
 type Row = { times: number; schedules: number; readonly broken: number[] };
 

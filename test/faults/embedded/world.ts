@@ -1,5 +1,6 @@
 /** What outlives operators: resources, pods on their nodes, a store, an LLM and a Lease, all in memory and in virtual time. */
 import { Dataset } from "../../../operator/api/dataset.ts";
+import { ModelDeployment } from "../../../operator/api/modeldeployment.ts";
 import { TrainingJob } from "../../../operator/api/trainingjob.ts";
 import type { Resource } from "../../../operator/cluster/cluster.ts";
 import { MemoryCluster } from "../../../operator/cluster/memory.ts";
@@ -8,12 +9,14 @@ import { MemoryPods } from "../../../operator/sandbox/pods/memory-pods.ts";
 import type { ArtifactStore } from "../../../operator/storage/artifact-store.ts";
 import type { Grants } from "../../../operator/storage/grants.ts";
 import { MemoryStore } from "../../../operator/storage/memory-store.ts";
+import type { Pages } from "../../../operator/storage/pages.ts";
 import { Account } from "./account.ts";
 import { Weather } from "./line.ts";
 import { Nodes } from "./nodes.ts";
 import { EmbeddedOperator } from "./operator.ts";
 import { Random } from "./random.ts";
-import type { Incident, Schedule } from "./schedule.ts";
+import type { DeploymentEdit, Incident, Schedule } from "./schedule.ts";
+import { Servers } from "./servers.ts";
 import { Service } from "./service.ts";
 import { sleep, type VirtualTime } from "./virtual-time.ts";
 
@@ -24,7 +27,7 @@ export const JOBS = ["first", "second"] as const;
 class GrantingStore extends MemoryStore implements Grants {
   grantGet = async (key: string): Promise<string> => `get:${key}`;
   grantPut = async (key: string): Promise<string> => `put:${key}`;
-  grantPost = async (prefix: string) => ({ url: "post", fields: { key: prefix } });
+  grantPost = async (prefix: string) => ({ url: "http://store", fields: { key: prefix } });
 }
 
 class MemoryLease implements LeaseStore {
@@ -54,6 +57,10 @@ export type Broken = {
   readonly create?: "overwrites";
   /** Couriers do not look whether what they are to run was run. */
   readonly couriers?: "blind";
+  /** Pods of a job that goes are taken off the books, and nobody waits until they have ended. */
+  readonly ends?: "forced";
+  /** Servers of models are given leave to send their log to another place than their own. */
+  readonly log?: "elsewhere";
 };
 
 export class World {
@@ -63,15 +70,19 @@ export class World {
   readonly weather: Weather;
   readonly cluster: MemoryCluster;
   readonly pods = new MemoryPods(() => Date.now());
-  readonly store: ArtifactStore & Grants = new GrantingStore();
+  readonly store: ArtifactStore & Grants & Pages = new GrantingStore();
   readonly lease = new MemoryLease();
   readonly service: Service;
   readonly nodes: Nodes;
+  readonly servers: Servers;
   readonly account: Account;
   /** All that there ever were. */
   readonly operators: EmbeddedOperator[] = [];
   readonly deleted = new Set<string>();
   readonly suspended = new Set<string>();
+  /** Everything is being deleted: nobody makes anything any more. */
+  isEnding = false;
+  #served: object = { modelRef: { trainingJob: "second" }, predictionLog: { mode: "Strict" } };
   #uids = 0;
 
   constructor(schedule: Schedule, time: VirtualTime, broken: Broken) {
@@ -90,7 +101,7 @@ export class World {
       store: this.store,
       random: this.random,
       areBlind: broken.couriers === "blind",
-      onWrite: (key) => this.account.wrote(key),
+      onWrite: (key, isCutOff) => this.account.wrote(key, isCutOff),
       onViolation: (what) => this.account.violate(what),
       mayStop: (owner) => this.#mayStop(owner),
     });
@@ -103,13 +114,20 @@ export class World {
       }
       for (const operator of this.operators) operator.podChanged(view, isGone);
     };
+    this.pods.onEnd = (namespace, name) => this.nodes.end(namespace, name);
+    this.servers = new Servers({
+      ...{ cluster: this.cluster, store: this.store, random: this.random },
+      onChange: (key, standing) => {
+        for (const operator of this.operators) operator.serversChanged(key, standing);
+      },
+    });
     this.cluster.watch((resource) => this.account.saw(resource));
     this.cluster.watchDeletions((kind, key) => {
       const owner = kind === "Dataset" ? `dataset:${key}` : key;
       // What the garbage collector does, some time later.
       void sleep(this.random.between(0.1, 5)).then(async () => {
         for (const { namespace, name } of await this.pods.listOwned(owner))
-          await this.pods.remove(namespace, name);
+          await this.pods.end(namespace, name);
       });
     });
   }
@@ -124,6 +142,7 @@ export class World {
       }),
     );
     for (const name of JOBS) this.cluster.apply(this.#job(name, {}));
+    this.cluster.apply(this.#deployment);
     for (let number = 0; number < this.schedule.operators; number++) this.#start(`operator-${number}`);
     for (const incident of this.schedule.incidents)
       void sleep(incident.at).then(() => {
@@ -133,17 +152,30 @@ export class World {
 
   /** The resources that are there. */
   get resources(): Resource[] {
-    return [...this.cluster.list("TrainingJob"), ...this.cluster.list("Dataset")];
+    return (["ModelDeployment", "TrainingJob", "Dataset"] as const).flatMap((kind): Resource[] =>
+      this.cluster.list(kind),
+    );
   }
 
-  /** Every job that nobody deleted has ended, and every other is gone. */
+  /** Every job that nobody deleted has ended, every other is gone, and what is served is what is wanted. */
   get isOver(): boolean {
-    return this.cluster
+    return this.open.length === 0;
+  }
+
+  /** What is still to come. */
+  get open(): string[] {
+    const jobs = this.cluster
       .list("TrainingJob")
-      .every(({ metadata, status }) => !this.deleted.has(metadata.name) && ENDED.has(status?.state ?? ""));
+      .filter(({ metadata, status }) => this.deleted.has(metadata.name) || !ENDED.has(status?.state ?? ""));
+    if (jobs.length > 0)
+      return jobs.map(({ metadata, status }) => `${metadata.name} ${JSON.stringify(status)}`);
+    const deployments = this.cluster.list("ModelDeployment");
+    if (deployments.length === 0) return ["the ModelDeployment is not there"];
+    return deployments.flatMap((one) => this.account.openAbout(one) ?? []);
   }
 
   deleteAll(): void {
+    this.isEnding = true;
     for (const { kind, metadata } of this.resources) {
       this.deleted.add(metadata.name);
       this.cluster.delete(kind, `${NAMESPACE}/${metadata.name}`);
@@ -199,6 +231,15 @@ export class World {
         return true;
       case "job suspended":
         return this.#suspend("second", incident.seconds);
+      case "job retrained":
+        this.#retrain();
+        return true;
+      case "deployment edited":
+        return this.#edit(incident.edit);
+      case "deployment deleted":
+        return this.#deleteDeployment(incident.again);
+      case "server lost":
+        return this.servers.lose(incident.server);
       case "job deleted":
         this.deleted.add("first");
         this.cluster.delete("TrainingJob", `${NAMESPACE}/first`);
@@ -206,6 +247,57 @@ export class World {
       default:
         return this.nodes.strike(incident);
     }
+  }
+
+  #retrain(): void {
+    const look = (): void => {
+      const second = this.cluster.list("TrainingJob").find(({ metadata }) => metadata.name === "second");
+      if (this.isEnding || !second || second.status?.state === "ERROR" || this.#isThere("third")) return;
+      if (second.status?.state === "READY") this.cluster.apply(this.#job("third", { recipeFrom: "second" }));
+      else void sleep(10).then(look);
+    };
+    look();
+  }
+
+  #edit(edit: DeploymentEdit): boolean {
+    const { spec } = this.#deployment;
+    if ("model" in edit) this.#served = { ...spec, modelRef: { trainingJob: edit.model } };
+    else if ("followLatest" in edit) this.#served = { ...spec, ...edit };
+    else {
+      const { replicas: _, autoscaling: __, ...rest } = spec;
+      this.#served = {
+        ...rest,
+        ...("replicas" in edit ? edit : { autoscaling: { minReplicas: 1, maxReplicas: edit.maxReplicas } }),
+      };
+    }
+    const present = this.cluster.list("ModelDeployment")[0];
+    if (!present || present.metadata.deletionTimestamp !== undefined) return false;
+    this.cluster.apply(this.#deployment);
+    return true;
+  }
+
+  #deleteDeployment(again: number): boolean {
+    const { name } = this.#deployment.metadata;
+    if (this.cluster.list("ModelDeployment").length === 0) return false;
+    this.cluster.delete("ModelDeployment", `${NAMESPACE}/${name}`);
+    // By one who tries until the name is free.
+    const make = (): void => {
+      if (this.isEnding) return;
+      const present = this.cluster.list("ModelDeployment")[0];
+      if (!present) this.cluster.apply(this.#deployment);
+      else if (present.metadata.deletionTimestamp !== undefined) void sleep(1).then(make);
+    };
+    void sleep(again).then(make);
+    return true;
+  }
+
+  get #deployment(): ModelDeployment {
+    return ModelDeployment.parse({
+      apiVersion: "autoai.dev/v1alpha1",
+      kind: "ModelDeployment",
+      metadata: { name: "serving", namespace: NAMESPACE },
+      spec: this.#served,
+    });
   }
 
   #suspend(name: string, seconds: number): boolean {
