@@ -50,7 +50,7 @@ format: ## format and fix
 	@.venv/bin/ruff check --fix examples bench test
 	@.venv/bin/ruff format examples bench test
 
-faults: ## seeded schedules of faults, and what held (ARGS="--schedules N", ARGS="--seed N")
+faults: ## seeded schedules of faults, and what held (ARGS="--schedules N", ARGS="--seed N", ARGS="--cluster N" on make cluster's)
 	@scripts/setup --dev
 	@npx node test/faults/main.ts $(ARGS)
 	@$(if $(ARGS),,AUTOAI_FAULTS=all npx vitest run --project local test/faults/kill.test.ts)

@@ -69,8 +69,11 @@ export async function eventually<T>(
   }
 }
 
-/** The cluster, for the tests of one file; call it at the file's top. Throws where there is none, with what to do. */
-export function withCluster(): Cluster {
+/**
+ * The cluster, for the tests of one file; call it at the file's top. Throws where there is none, with what to do.
+ * @param atEnd told what is to be done in the end; where absent, that is when the file's tests are done
+ */
+export function withCluster(atEnd: (clear: () => Promise<void>) => void = afterAll): Cluster {
   const settings = (variable: string) =>
     execFileSync("bash", ["-c", `source "${here}settings" && echo -n "$${variable}"`], { encoding: "utf8" });
   const context = process.env.E2E_CONTEXT;
@@ -133,7 +136,7 @@ export function withCluster(): Cluster {
     );
     return name;
   };
-  afterAll(async () => {
+  atEnd(async () => {
     if (namespaces.length > 0) await kubectl("delete", "namespace", ...namespaces, "--ignore-not-found");
   });
 

@@ -6,8 +6,12 @@ export type StoreKeys = { readonly accessKey: string; readonly secretKey: string
 export const STORE_LABELS = { app: "store" } as const;
 export const STORE_PORT = 9000;
 
-/** The pod `store` of the namespace. */
-export function storePod(namespace: string, { accessKey, secretKey }: StoreKeys) {
+/**
+ * The pod `store` of the namespace.
+ * @param claim where its files outlive it
+ */
+export function storePod(namespace: string, { accessKey, secretKey }: StoreKeys, claim?: string) {
+  const data = claim === undefined ? { emptyDir: {} } : { persistentVolumeClaim: { claimName: claim } };
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -39,12 +43,22 @@ export function storePod(namespace: string, { accessKey, secretKey }: StoreKeys)
           volumeMounts: [{ name: "data", mountPath: "/data" }],
         },
       ],
-      volumes: [{ name: "data", emptyDir: {} }],
+      volumes: [{ name: "data", ...data }],
     },
   } as const;
 }
 
-/** Claim for environments. */
+/** The Service `store`, whose address stays where the pod is made anew. */
+export function storeService(namespace: string) {
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "store", namespace },
+    spec: { selector: STORE_LABELS, ports: [{ port: STORE_PORT }] },
+  } as const;
+}
+
+/** Claim for environments, or for the store's files. */
 export function environmentsClaim(namespace: string, name: string) {
   return {
     apiVersion: "v1",

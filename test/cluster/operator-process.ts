@@ -37,22 +37,35 @@ export type OperatorProcess = {
   readonly port: number;
   /** Lines of its log so far. */
   readonly log: readonly Record<string, unknown>[];
-  /** Value of a metric without labels. */
+  /** Value of a metric without labels; undefined where it does not answer. */
   metric(name: string): Promise<number | undefined>;
+  isReady(): Promise<boolean>;
   readonly exited: Promise<number | null>;
 };
 
-export async function startOperator(
-  cluster: Cluster,
-  settings: {
-    readonly identity: string;
-    readonly namespace: string;
-    readonly store: Store;
-    readonly env?: Readonly<Record<string, string>>;
-    /** Of another tree than this one. */
-    readonly directory?: string;
-  },
-): Promise<OperatorProcess> {
+export type OperatorSettings = {
+  readonly identity: string;
+  readonly namespace: string;
+  readonly store: Store;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Of another tree than this one. */
+  readonly directory?: string;
+};
+
+/** Resolves once it is ready. */
+export async function startOperator(cluster: Cluster, settings: OperatorSettings): Promise<OperatorProcess> {
+  const { identity } = settings;
+  const operator = await spawnOperator(cluster, settings);
+  await eventually(`operator ${identity} to be ready`, 60, async () => {
+    const { exitCode } = operator.child;
+    if (exitCode !== null) throw new Error(`operator ${identity} ended with ${exitCode}`);
+    return operator.isReady();
+  });
+  return operator;
+}
+
+/** Resolves once it was started, whatever becomes of it. */
+export async function spawnOperator(cluster: Cluster, settings: OperatorSettings): Promise<OperatorProcess> {
   const { identity, namespace, store, directory = root } = settings;
   const port = await freePort();
   const child = spawn(process.execPath, ["operator/main.ts"], {
@@ -76,19 +89,20 @@ export async function startOperator(
   });
   const log: Record<string, unknown>[] = [];
   createInterface(child.stdout).on("line", (line) => {
-    log.push(JSON.parse(line) as Record<string, unknown>);
+    // The last one of a process that was killed may not be whole.
+    if (line.endsWith("}")) log.push(JSON.parse(line) as Record<string, unknown>);
   });
   const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  /** A process that stands still does not answer. */
+  const ask = (path: string): Promise<Response | undefined> =>
+    fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
   const metric = async (name: string): Promise<number | undefined> => {
-    const response = await fetch(`http://127.0.0.1:${port}/metrics`).catch(() => undefined);
-    const value = new RegExp(`^${name} (.*)$`, "m").exec((await response?.text()) ?? "")?.[1];
+    const text = await (await ask("/metrics"))?.text().catch(() => "");
+    const value = new RegExp(`^${name} (.*)$`, "m").exec(text ?? "")?.[1];
     return value === undefined ? undefined : Number(value);
   };
-  await eventually(`operator ${identity} to be ready`, 60, async () => {
-    if (child.exitCode !== null) throw new Error(`operator ${identity} ended with ${child.exitCode}`);
-    return (await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined))?.ok;
-  });
-  return { child, port, log, metric, exited };
+  const isReady = async (): Promise<boolean> => (await ask("/readyz"))?.ok ?? false;
+  return { child, port, log, metric, isReady, exited };
 }
 
 /** A port that nobody listened on a moment ago. */

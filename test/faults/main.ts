@@ -6,6 +6,8 @@
  *     make faults ARGS="--seed 42"                 # one of them again, with all that it did
  *     make faults ARGS="--wire --schedules 20"     # over real HTTP, with a MinIO
  *     make faults ARGS="--strict --schedules 20"   # servers of models killed under load, and a store that fails: the Strict prediction log
+ *     make faults ARGS="--cluster 100"             # processes of a real cluster are killed and stopped (make cluster)
+ *     make faults ARGS="--cluster 1 --seed 42"
  *     make faults ARGS="--model --faults 3"        # the journal protocol's model alone, with so many faults in a way
  */
 import { parseArgs } from "node:util";
@@ -16,6 +18,7 @@ import { runSchedule } from "./embedded/run.ts";
 import { Tally, tell } from "./embedded/table.ts";
 import { explore } from "./model/explore.ts";
 import { Replay } from "./model/replay.ts";
+import { goOnCluster } from "./run-on-cluster.ts";
 import { runStrict } from "./strict.ts";
 import { CALM, runOverHttp, wireSchedule } from "./wire/run.ts";
 
@@ -30,6 +33,7 @@ const { values } = parseArgs({
     model: { type: "boolean", default: false },
     strict: { type: "boolean", default: false },
     wire: { type: "boolean", default: false },
+    cluster: { type: "string" },
     faults: { type: "string", default: "2" },
   },
 });
@@ -37,7 +41,9 @@ const print = (lines: readonly string[]): void => void process.stdout.write(`${l
 
 const first = numberOf("from", values.seed ?? values.from);
 const count = values.seed === undefined ? numberOf("schedules", values.schedules) : 1;
-if (values.wire) await withMinio(goOverHttp);
+if (values.cluster !== undefined)
+  process.exit((await goOnCluster(first, numberOf("cluster", values.cluster), print)) ? 0 : 1);
+else if (values.wire) await withMinio(goOverHttp);
 else if (values.strict) await withMinio(killServers);
 else if (values.seed !== undefined) {
   const run = await runSchedule(numberOf("seed", values.seed));

@@ -1,16 +1,15 @@
 /** What must hold whatever went wrong, and what of it did not. */
 import { isDeepStrictEqual } from "node:util";
-import { candidates, find, Journal, tokensUsed } from "../../../operator/agent/journal.ts";
+import { find, Journal } from "../../../operator/agent/journal.ts";
 import { JournalEntry } from "../../../operator/api/journal.ts";
 import type { ModelDeployment } from "../../../operator/api/modeldeployment.ts";
 import type { TrainingJob } from "../../../operator/api/trainingjob.ts";
 import type { Resource } from "../../../operator/cluster/cluster.ts";
 import { journalPrefix, reportKey } from "../../../operator/evaluation/context.ts";
-import { functionCalls } from "../../../operator/llm/language-model.ts";
-import { kstatusFaults } from "../../kstatus.ts";
+import { journalFaults, versionFaults } from "../invariants.ts";
 import type { Line } from "./line.ts";
 import type { Paid } from "./service.ts";
-import { ENDED, JOBS, NAMESPACE, type World } from "./world.ts";
+import { JOBS, NAMESPACE, type World } from "./world.ts";
 
 /** Seconds beyond its budget that a job may work: what was in flight when it ended, with the faults that it met, and publishing. */
 const BEYOND = 900;
@@ -52,14 +51,7 @@ export class Account {
     const id = `${resource.kind} ${resource.metadata.name}`;
     const before = this.#last.get(id);
     this.#last.set(id, resource);
-    // A new spec is seen with the old status, until the next reconcile.
-    if (isDeepStrictEqual(before?.status, resource.status)) return;
-    for (const fault of kstatusFaults(resource, before)) this.violate(`${id}: ${fault}`);
-    const states = [before, resource].map((one) =>
-      one?.kind === "TrainingJob" ? one.status?.state : undefined,
-    );
-    if (ENDED.has(states[0] ?? "") && states[1] !== states[0])
-      this.violate(`${id} went from ${states[0]} to ${states[1]}`);
+    for (const fault of versionFaults(resource, before)) this.violate(fault);
   }
 
   /**
@@ -179,16 +171,8 @@ export class Account {
       const first = JournalEntry.parse(JSON.parse(this.#created.get(key) ?? "{}"));
       must(isDeepStrictEqual(first, entry), `entry ${entry.sequence} is not the one that was written first`);
     }
-    for (const type of ["DatasetPrepared", "AgentStopped", "ModelPublished", "JobFinished"] as const)
-      must(entries.filter((entry) => entry.type === type).length <= 1, `there is more than one ${type}`);
+    for (const fault of journalFaults(job, entries)) this.violate(fault);
     const end = find(entries, "JobFinished");
-    must(end !== undefined && entries.at(-1) === end, "JobFinished is not the last entry");
-    must(job.status?.state === end?.state, `the status says ${job.status?.state}, the journal ${end?.state}`);
-    const has = candidates(entries).length > 0;
-    must(
-      (end?.state === "READY") === has,
-      `${end?.state} (${end?.reason}) with ${candidates(entries).length} candidates`,
-    );
     if (schedule.maxSeconds > 1000) must(end?.state === "READY", `ended as ${end?.state}: ${end?.message}`);
     if (end?.state === "READY") {
       const prefix = find(entries, "ModelPublished")?.prefix;
@@ -199,26 +183,6 @@ export class Account {
       (end?.elapsedSeconds ?? 0) <= schedule.maxSeconds + BEYOND,
       `worked ${end?.elapsedSeconds} s of ${schedule.maxSeconds}`,
     );
-    must(job.status?.usage?.tokens === tokensUsed(entries), "the status has other tokens than the journal");
-    this.#checkSteps(entries, must);
-  }
-
-  /** Replies are numbered through, and each call of one was answered once, in its order, before the next reply. */
-  #checkSteps(entries: readonly JournalEntry[], must: (isSo: boolean, what: string) => void): void {
-    let step = 0;
-    let open: string[] = [];
-    for (const entry of entries) {
-      if (entry.type === "ReplyReceived") {
-        must(entry.step === step + 1, `reply ${entry.step} follows reply ${step}`);
-        must(open.length === 0, `reply ${entry.step} came before ${open.join()} was answered`);
-        step = entry.step;
-        open = functionCalls(entry.parts).map((call) => call.name);
-      }
-      if (entry.type === "ToolFinished")
-        must(entry.step === step && entry.name === open.shift(), `a result of ${entry.name} out of turn`);
-    }
-    const { maxSteps } = this.#world.cluster.list("TrainingJob")[0]?.spec.budget ?? { maxSteps: 0 };
-    must(step <= maxSteps, `${step} steps of ${maxSteps}`);
   }
 
   /** A reply was paid for once, but for those that were lost on their way, or with their operator, or to another one that asked too. */

@@ -10,6 +10,7 @@ import type { ArtifactStore } from "../../../operator/storage/artifact-store.ts"
 import type { Grants } from "../../../operator/storage/grants.ts";
 import { MemoryStore } from "../../../operator/storage/memory-store.ts";
 import type { Pages } from "../../../operator/storage/pages.ts";
+import { ENDED } from "../invariants.ts";
 import { Account } from "./account.ts";
 import { Weather } from "./line.ts";
 import { Nodes } from "./nodes.ts";
@@ -342,5 +343,3 @@ export class World {
     });
   }
 }
-
-export const ENDED: ReadonlySet<string> = new Set(["READY", "ERROR"]);
