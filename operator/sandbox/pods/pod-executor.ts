@@ -129,8 +129,8 @@ export class PodExecutor implements Executor {
     const { pods } = this.#options;
     const theirs = mine.flatMap((running) => running.pods);
     // Until its node says that it has ended a courier may still write, and who asks for this may be about to delete what it wrote.
-    await Promise.all(theirs.map(({ namespace, name }) => pods.end(namespace, name)));
     const since = this.#now();
+    await Promise.all(theirs.map(({ namespace, name }) => pods.end(namespace, name)));
     for (let pause = 50; ; pause = Math.min(pause * 2, 1000)) {
       const left = await pods.listOwned(owner);
       if (left.length === 0) return;
