@@ -1,6 +1,6 @@
 # make help tells the targets. Each one installs what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo soak sbom audit test cluster cluster-down generate format faults attacks clean
+.PHONY: help setup demo soak sbom reproducible audit test cluster cluster-down generate format faults attacks clean
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 28
@@ -37,6 +37,10 @@ soak: ## 240 jobs made, suspended and deleted, one for each minute of four hours
 sbom: ## bills of materials of the four images, by CycloneDX, into sbom/
 	@scripts/setup --dev
 	@scripts/sbom
+
+reproducible: ## build each image twice from nothing, and say where the two differ (root, on Linux)
+	@scripts/setup --dev
+	@test/cluster/images twice
 
 audit: ## known vulnerabilities of what is locked, as npm's and PyPI's services know them
 	@scripts/setup --dev

@@ -5,7 +5,7 @@ import type { Got } from "./ledger.ts";
 const MB = 1024 ** 2;
 /** In which a bomb has no room. */
 export const SMALL: Limits = {
-  seconds: 8,
+  seconds: 20,
   cpus: 1,
   memoryBytes: 200 * MB,
   diskBytes: 8 * MB,
