@@ -1,12 +1,13 @@
 /** What must hold of a schedule on a real cluster once its jobs are over, and once they are gone. */
 import { candidates, find, Journal } from "../../../operator/agent/journal.ts";
 import type { TrainingJob } from "../../../operator/api/trainingjob.ts";
-import { executionKey, journalPrefix, reportKey } from "../../../operator/evaluation/context.ts";
+import { jobPrefix, journalPrefix, reportKey } from "../../../operator/evaluation/context.ts";
 import { journalFaults } from "../invariants.ts";
+import type { Ending } from "./operators.ts";
 import type { Victim } from "./plan.ts";
 import type { SeenPod } from "./sight.ts";
 import type { Strike } from "./strikes.ts";
-import type { JobKind, World } from "./world.ts";
+import type { Asked, JobKind, World } from "./world.ts";
 
 /** Whose absence has an attempt at a step fail, whichever step it is: its courier gives up in the end. */
 const COMMON: ReadonlySet<Victim> = new Set(["MinIO", "API server", "kubelet"]);
@@ -46,7 +47,7 @@ export function leftoverFaults(before: Inventory, after: Inventory): string[] {
   );
 }
 
-/** @param job as it is once it is over, undefined where there is none */
+/** @param job as it is once it is over */
 export async function jobFaults(
   world: World,
   kind: JobKind,
@@ -71,56 +72,64 @@ export async function jobFaults(
     must(await store.exists(`${find(entries, "ModelPublished")?.prefix}/model.json`), "has no model");
     must(await store.exists(reportKey(job)), "has no report");
   }
-  faults.push(...paidFaults(world, name), ...(await attemptFaults(world, job, strikes)));
-  return faults;
+  const { asked, operators, sight } = world;
+  const pods = [...sight.pods.values()].filter((pod) => pod.job === name);
+  const failures: Failure[] = [];
+  for (const key of await store.list(`${jobPrefix(job)}/executions/`)) {
+    const label = FAILURE.exec(key)?.[1];
+    if (label === undefined) continue;
+    const said = new TextDecoder().decode(await store.get(key));
+    failures.push({ label, at: (JSON.parse(said) as { readonly at: number }).at, said });
+  }
+  return [
+    ...faults,
+    ...paidFaults(
+      asked.filter((one) => one.job === name),
+      operators.endings,
+    ),
+    ...attemptFaults(pods, failures, strikes),
+  ];
 }
 
-/** Each reply was asked for once, and again only where an operator ended or stood still while it was in flight. */
-function paidFaults({ asked, operators }: World, job: string): string[] {
-  const byStep = Map.groupBy(
-    asked.filter((one) => one.job === job),
-    ({ step }) => step,
-  );
-  return [...byStep].flatMap(([step, times]) =>
-    times.slice(1).flatMap(({ at }, index) => {
+/** An attempt at a step that failed, as it is written down beside the step's outcome. */
+export type Failure = { readonly label: string; readonly at: number; readonly said: string };
+const FAILURE = /\/executions\/([^/]+)\/outcome\.json\.failures\//;
+
+/** Each reply of a job was asked for once, and again only where an operator ended or stood still while it was in flight. */
+export function paidFaults(asked: readonly Asked[], endings: readonly Pick<Ending, "at">[]): string[] {
+  return [...Map.groupBy(asked, ({ step }) => step)].flatMap(([step, times]) =>
+    times.slice(1).flatMap(({ job, at }, index) => {
       const before = times[index]?.at ?? 0;
-      const isExcused = operators.endings.some((ending) => ending.at >= before && ending.at <= at);
+      const isExcused = endings.some((ending) => ending.at >= before && ending.at <= at);
       return isExcused ? [] : [`${job}: paid again for reply ${step}, with its operator well`];
     }),
   );
 }
 
-/** Each step had one pod, but for one that was hit, or that lost the store or its node for a while. */
-async function attemptFaults(
-  { sight, store }: World,
-  job: TrainingJob,
+/** Each step of a job had one pod and no failure, but for a pod that was hit, or that lost the store or its node for a while. */
+export function attemptFaults(
+  pods: readonly SeenPod[],
+  failures: readonly Failure[],
   strikes: readonly Strike[],
-): Promise<string[]> {
+): string[] {
+  const hit = (from: number, until: number, is: (strike: Strike) => boolean): boolean =>
+    strikes.some(
+      (strike) =>
+        strike.at < until &&
+        (is(strike) || (COMMON.has(strike.incident.victim) && strike.until + BACK_MS > from)),
+    );
   const faults: string[] = [];
-  const pods = [...sight.pods.values()].filter((pod) => pod.job === job.metadata.name);
-  for (const [step, attempts] of Map.groupBy(pods, ({ execution }) => execution ?? "")) {
+  for (const [step, attempts] of Map.groupBy(pods, ({ execution }) => execution ?? ""))
     attempts.slice(1).forEach((pod, index) => {
       const before = attempts[index] as SeenPod;
-      const isExcused = strikes.some(
-        (strike) =>
-          strike.pod === before.uid ||
-          (COMMON.has(strike.incident.victim) && strike.at < pod.at && strike.until + BACK_MS > before.at),
-      );
-      if (!isExcused)
+      if (!hit(before.at, pod.at, (strike) => strike.pod === before.uid))
         faults.push(`${step} had the pod ${pod.name} after ${before.name}, which nothing had hit`);
     });
-  }
-  // What failed is written down beside the outcome, whether another pod was made or not.
-  const failed = (await store.list(executionKey(job, "", "").replace(/\/+$/, "/"))).filter((key) =>
-    key.includes(".failures/"),
-  );
-  for (const key of failed) {
-    const text = new TextDecoder().decode(await store.get(key));
-    const at = (JSON.parse(text) as { at: number }).at;
-    const isExcused = strikes.some(
-      (strike) => strike.at < at && (strike.pod !== undefined || COMMON.has(strike.incident.victim)),
-    );
-    if (!isExcused) faults.push(`${key} tells of a failure that nothing explains: ${text}`);
+  for (const { label, at, said } of failures) {
+    // As names of pods have it.
+    const ofStep = pods.filter(({ execution }) => execution?.endsWith(`-${label.slice(0, 22)}`));
+    if (!hit(at, at, (strike) => ofStep.some(({ uid }) => uid === strike.pod)))
+      faults.push(`${label} failed, and nothing explains that: ${said}`);
   }
   return faults;
 }
