@@ -12,14 +12,12 @@ import { ModelDeployment, type ModelDeploymentStatus } from "../../operator/api/
 import { TrainingJob } from "../../operator/api/trainingjob.ts";
 import { journalPrefix } from "../../operator/evaluation/context.ts";
 import { archiveIn, archiveKey, environmentLockKey } from "../../operator/sandbox/environment-keys.ts";
-import { IN_FLIGHT_METRIC } from "../../operator/serving/manifests.ts";
 import type { S3Store } from "../../operator/storage/minio.ts";
 import { breaches } from "../chart/restricted.ts";
 import { kstatusFaults } from "../kstatus.ts";
 import { eventually, withCluster } from "./cluster.ts";
 import { watched } from "./history.ts";
 import { type Client, clientIn } from "./load.ts";
-import { metricsAdapter } from "./metrics-adapter.ts";
 import { type Environment, pickled, plant } from "./planted.ts";
 import { processesOf } from "./processes.ts";
 import { artifactStore } from "./store.ts";
@@ -490,26 +488,34 @@ test(
   4 * MINUTES,
 );
 
-// The API server finds the adapter on this machine.
-test.runIf(cluster.own)(
-  "requests in flight decide how many servers there are, by the cluster's autoscaler, until it is taken out of the spec",
+test(
+  "an autoscaler decides how many servers there are, by what the spec says of it, until it is taken out again",
   async () => {
-    const autoscaler = () => cluster.get<Json>("horizontalpodautoscalers", namespace, "steady");
-    const model = { modelRef: { trainingJob: "better" } };
-    await using _ = await metricsAdapter(cluster, namespace, IN_FLIGHT_METRIC);
-    const autoscaling = { minReplicas: 1, maxReplicas: 2, targetInFlightRequests: 2 };
-    await deploy("steady", { ...model, autoscaling });
-    await eventually("the autoscaler", 30, autoscaler);
-    // As anyone may who does not want to wait for the usual five minutes: the operator says nothing of it.
-    const behavior = { scaleDown: { stabilizationWindowSeconds: 0 } };
-    const patch = JSON.stringify({ spec: { behavior } });
-    await cluster.kubectl("patch", "hpa", "steady", "-n", namespace, "--type=merge", "-p", patch);
-    const stop = await client.load(url("steady"), { rows: [{ ask: "wait" }] }, CONNECTIONS, values);
-    await until("steady", "a second server", ({ replicas }) => replicas === 2, 90);
-    expect(await stop()).toMatchObject({ failures: {}, wrong: 0 });
-    await until("steady", "one server", ({ replicas }) => replicas === 1, 90);
-    expect((await autoscaler()).spec.behavior).toMatchObject(behavior);
-    await deploy("steady", { ...model, replicas: 1 });
+    const scaled = (minReplicas: number, maxReplicas: number) =>
+      deploy("graph", {
+        ...{
+          runtime: "Onnx",
+          resources: { cpu: "100m", memory: "256Mi" },
+          modelRef: { trainingJob: "graph" },
+        },
+        autoscaling: { minReplicas, maxReplicas, targetCpuPercent: 60 },
+      });
+    const autoscaler = () => cluster.get<Json>("horizontalpodautoscalers", namespace, "graph");
+    await scaled(1, 2);
+    await eventually("the autoscaler", 30, async () => (await autoscaler())?.spec.maxReplicas === 2);
+    expect((await autoscaler()).spec).toMatchObject({
+      scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "graph" },
+      metrics: [{ resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 60 } } }],
+    });
+    // What it is told by the spec it does without metrics too, of which this cluster has none.
+    await scaled(2, 3);
+    const status = await until("graph", "two servers", ({ replicas }) => replicas === 2, 120);
+    expect(status.modelDigest).toBe(digests.graph);
+    expect((await autoscaler()).status.conditions).toContainEqual(
+      expect.objectContaining({ type: "AbleToScale", status: "True" }),
+    );
+    expect((await autoscaler()).spec.maxReplicas).toBe(3);
+    await cluster.kubectl("delete", "modeldeployments.autoai.dev", "graph", "-n", namespace);
     await eventually("the end of the autoscaler", 60, async () => (await autoscaler()) === undefined);
   },
   5 * MINUTES,
@@ -518,15 +524,7 @@ test.runIf(cluster.own)(
 test(
   "what is deleted leaves nothing",
   async () => {
-    await cluster.kubectl(
-      "delete",
-      "modeldeployments.autoai.dev",
-      "steady",
-      "wild",
-      "graph",
-      "-n",
-      namespace,
-    );
+    await cluster.kubectl("delete", "modeldeployments.autoai.dev", "steady", "wild", "-n", namespace);
     await nothingLeft(/steady|wild|graph/);
   },
   2 * MINUTES,
