@@ -296,3 +296,28 @@ test("a request id is taken over where it is one", async () => {
   expect((await ask("abc-123")).headers["x-request-id"]).toBe("abc-123");
   expect((await ask("a b\u007f")).headers["x-request-id"]).not.toContain(" ");
 });
+
+test("the metrics tell requests by outcome, their time, batches, what waits, restarts and the log's lag", async () => {
+  const read = async (name: string, labels = "") => {
+    const { body } = await server.fastify.inject("/metrics");
+    const line = new RegExp(`^autoai_inference_${name}\\{${labels}[^}]*\\} (\\S+)$`, "m");
+    return Number(line.exec(body)?.[1]);
+  };
+  const look = () =>
+    Promise.all([
+      read("request_seconds_count", 'route="/predict",status="200"'),
+      read("request_seconds_count", 'route="/predict",status="422"'),
+      ...["rows_total", "row_warnings_total", "batch_rows_sum", "batch_requests_sum"].map((name) =>
+        read(name),
+      ),
+    ]);
+  const before = await look();
+  expect((await predict({ rows: [ROW, { ...ROW, plan: "never seen" }] })).status).toBe(200);
+  expect((await predict({ rows: [{}] })).status).toBe(422);
+  expect(await look()).toEqual([1, 1, 2, 1, 2, 1].map((more, index) => (before[index] ?? 0) + more));
+  for (const name of ["request_seconds_sum", "batch_seconds_sum"])
+    expect(await read(name)).toBeGreaterThan(0);
+  for (const name of ["waiting_rows", "worker_ends_total", "log_lag_entries", "log_ship_lag_seconds"])
+    expect(await read(name)).toBe(0);
+  expect(await read("ready", 'engine="Compiled"')).toBe(1);
+});

@@ -60,7 +60,7 @@ class System:
     def reason_left_out(self, package: Path) -> str | None:
         """Why it cannot be run on this package."""
         if self.engine == "Onnx" and not (package / "model.onnx").exists():
-            return "the package has no model.onnx"
+            return "skl2onnx exports neither a text filled with the most frequent one nor histogram boosting"
         return None
 
 
