@@ -118,9 +118,10 @@ beforeAll(async () => {
   port = await freePort();
   origin = `http://localhost:${port}`;
   browser = await launch();
-  await cluster.operator("running", { "console.enabled": true, "console.origins": [origin] });
-  await connect();
-  [ada, bob] = [await person("ada"), await person("bob")];
+  const installed = cluster
+    .operator("running", { "console.enabled": true, "console.origins": [origin] })
+    .then(connect);
+  [ada, bob] = await Promise.all([person("ada"), person("bob"), installed]);
 }, 5 * MINUTES);
 
 afterAll(async () => {
@@ -193,11 +194,13 @@ describe("the whole way", () => {
       await page.getByRole("region", { name: "Manifest" }).getByText("target: Churn").waitFor();
       await page.getByLabel("Steps").fill("1");
       await page.getByLabel("Seconds").fill("1200");
+      // A pod for each candidate instead of one for each of its folds.
+      await page.getByLabel("Candidates are compared").selectOption("Holdout");
       await page.getByLabel("Good enough at").fill("0.1");
       await page.getByRole("region", { name: "Manifest" }).getByText('score: "0.1"').waitFor();
       await page.getByRole("button", { name: "Train", exact: true }).click();
       await heading(ada, "customers");
-      // A second model, from the first one's recipe as soon as that is published: it is trained while the first one is looked at.
+      // A second model, with the first one's recipe as soon as that is published: it is trained while the first one is looked at.
       await cluster.apply({
         apiVersion: "autoai.dev/v1alpha1",
         kind: "TrainingJob",
@@ -319,7 +322,10 @@ describe("the whole way", () => {
       await heading(bob, link);
       await bob.page.getByText(empty).first().waitFor();
       await look(bob, ada.namespace);
-      await bob.page.getByText(/You may not list the/).waitFor();
+      await bob.page
+        .getByText(/You may not list the/)
+        .first()
+        .waitFor();
       expect(await bob.page.getByText("customers").count()).toBe(0);
       await look(bob, bob.namespace);
     }
@@ -331,6 +337,8 @@ describe("the whole way", () => {
   });
 
   test("a session whose token counts for nothing any more leads to the sign-in page; so does signing out, for good", async () => {
+    // Servers take their time to end, and the namespace waits for them.
+    await cluster.kubectl("delete", "modeldeployments", "--all", "-n", ada.namespace, "--wait=false");
     await cluster.kubectl("delete", "serviceaccount", "bob", "-n", bob.namespace);
     // The API server remembers for some seconds that a token was good.
     const shown = async (): Promise<string> => {

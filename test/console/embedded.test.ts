@@ -96,7 +96,7 @@ describe("the whole way", () => {
       await page.getByRole("button", { name: "Train", exact: true }).click();
 
       await heading("my-customers").waitFor();
-      await page.getByText("Data prepared").waitFor();
+      await page.getByText("Data prepared").waitFor({ timeout: 5 * MINUTES });
       await page.getByRole("link", { name: "Try the model" }).waitFor({ timeout: 8 * MINUTES });
       await page.getByRole("article", { name: /^Published candidate/ }).waitFor();
       await inspected(page, "job");
