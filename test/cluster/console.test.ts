@@ -261,7 +261,7 @@ describe("two users in two namespaces", () => {
   });
 });
 
-test("a list comes a page at a time, newest first, and has what changed since", async () => {
+test("a list comes a page at a time, and has what changed since", async () => {
   const list = async (more: object = {}) =>
     (await ask(ada, "resources.list", { kind: "TrainingJob", namespace: ada.namespace, ...more })).data;
   const names = ({ rows }: { rows: { name: string }[] }) => rows.map(({ name }) => name);
@@ -271,9 +271,9 @@ test("a list comes a page at a time, newest first, and has what changed since", 
   }
   await eventually("the new jobs", 20, async () => (await list()).total === 3);
   expect(names(await list()).sort()).toEqual(["job", "second", "third"]);
-  expect(names(await list()).at(-1)).toBe("job");
-  const second = await list({ from: 2, limit: 2 });
-  expect([names(second), second.total, second.matching]).toEqual([["job"], 3, 3]);
+  const [first, second] = [await list({ limit: 2 }), await list({ from: 2, limit: 2 })];
+  expect([...names(first), ...names(second)]).toEqual(names(await list()));
+  expect([names(first).length, second.total, second.matching]).toEqual([2, 3, 3]);
   const found = await list({ find: "THIR" });
   expect([names(found), found.total, found.matching]).toEqual([["third"], 3, 1]);
   const place = { namespace: ada.namespace, name: "job" };
