@@ -18,22 +18,22 @@ export async function goOnCluster(
       "expected this machine's own cluster, found another one: its processes cannot be hit from here. Unset E2E_CONTEXT and KUBECONFIG, and run 'make cluster'",
     );
   const tallies = { victims: new Tally(), phases: new Tally() };
+  /** To end, by a signal. */
+  let isAsked = false;
   let untried = 0;
   let predictions = 0;
   const begun = performance.now();
   try {
     await using world = await World.start(cluster);
     for (const name of ["SIGINT", "SIGTERM"] as const)
-      process.once(name, async () => {
-        // Nobody is left standing still.
-        await world[Symbol.asyncDispose]();
-        for (const clear of clears) await clear();
-        process.exit(1);
+      process.once(name, () => {
+        isAsked = true;
+        print(["ends after this schedule"]);
       });
     if (Array.from({ length: count }, (_, index) => planOf(first + index)).some(({ isServed }) => isServed))
       await world.trainShared();
     print([`the namespace ${world.namespace} is set up after ${seconds(begun)} s`]);
-    for (let seed = first; seed < first + count; seed++) {
+    for (let seed = first; seed < first + count && !isAsked; seed++) {
       const run = await runOnCluster(world, planOf(seed));
       predictions += run.predictions;
       print(lines(run));

@@ -224,6 +224,9 @@ export class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.strikes?.end();
+    // While there are operators to take their finalizers off.
+    const kinds = "trainingjobs.autoai.dev,modeldeployments.autoai.dev,datasets.autoai.dev";
+    await this.cluster.run(["delete", kinds, "--all", "-n", this.namespace, "--timeout=60s"]);
     await this.operators.close();
     await this.sight.close();
     await this.gemini.close();
