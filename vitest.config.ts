@@ -16,6 +16,7 @@ export default defineConfig({
             "test/**/*.test.ts",
           ],
           exclude: ["test/cluster/*.test.ts"],
+          setupFiles: ["test/statuses/local.ts"],
         },
       },
       // On a real cluster (test/cluster/README.md), which its tests share: one file at a time.
@@ -24,6 +25,7 @@ export default defineConfig({
         test: {
           name: "cluster",
           include: ["test/cluster/*.test.ts"],
+          setupFiles: ["test/cluster/setup.ts"],
           fileParallelism: false,
           testTimeout: 300_000,
         },

@@ -1,14 +1,9 @@
-/**
- * A MemoryCluster that checks everything written to it: at every moment each status is one that kstatus and people can read.
- * Made for a test, it fails the test at its end, with every status that was not.
- */
-import { isDeepStrictEqual } from "node:util";
-import { expect, onTestFinished } from "vitest";
+/** What a status has to be, so that kstatus and people can read it. */
 import { Dataset } from "../operator/api/dataset.ts";
 import { ModelDeployment } from "../operator/api/modeldeployment.ts";
 import { TrainingJob } from "../operator/api/trainingjob.ts";
 import type { Resource } from "../operator/cluster/cluster.ts";
-import { MemoryCluster, type MemoryClusterOptions } from "../operator/cluster/memory.ts";
+import type { StatusWritten } from "../operator/cluster/memory.ts";
 
 const SCHEMAS = { Dataset, TrainingJob, ModelDeployment };
 /** Kubernetes' rule for reasons; the schema of our own is wider. */
@@ -46,18 +41,10 @@ export function kstatusFaults(resource: Resource, before?: Resource): string[] {
   return faults;
 }
 
-export function checkedCluster(options: MemoryClusterOptions = {}): MemoryCluster {
-  const cluster = new MemoryCluster(options);
-  const before = new Map<string, Resource>();
-  const faults: string[] = [];
-  cluster.watch((resource) => {
-    const id = `${resource.kind} ${resource.metadata.namespace}/${resource.metadata.name} ${resource.metadata.uid}`;
-    const earlier = before.get(id);
-    before.set(id, resource);
-    // A new spec is seen with the old status, until the next reconcile.
-    if (isDeepStrictEqual(earlier?.status, resource.status)) return;
-    faults.push(...kstatusFaults(resource, earlier).map((fault) => `${id}: ${fault}`));
-  });
-  onTestFinished(() => expect(faults).toEqual([]));
-  return cluster;
+/** The same of a status that was written, with the name of what it is of. */
+export function statusFaults({ before, after }: StatusWritten): string[] {
+  const { kind, metadata } = after;
+  return kstatusFaults(after, before).map(
+    (fault) => `${kind} ${metadata.namespace}/${metadata.name}: ${fault}`,
+  );
 }

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { ready, training } from "../../test/builders/statuses.ts";
 import { TrainingJob } from "../api/trainingjob.ts";
 import { ConflictError } from "./cluster.ts";
 import { MemoryCluster, type MemoryClusterOptions } from "./memory.ts";
@@ -35,28 +36,28 @@ describe("a cluster in memory", () => {
   test("refuses a status made from an object that changed since", async () => {
     const cluster = new MemoryCluster(fixed);
     const read = cluster.apply(job());
-    await cluster.updateStatus(read, { state: "TRAINING" });
-    await expect(cluster.updateStatus(read, { state: "READY" })).rejects.toBeInstanceOf(ConflictError);
+    await cluster.updateStatus(read, training());
+    await expect(cluster.updateStatus(read, ready())).rejects.toBeInstanceOf(ConflictError);
     expect((await cluster.get("TrainingJob", "default/job"))?.status?.state).toBe("TRAINING");
     cluster.delete("TrainingJob", "default/job");
-    await expect(cluster.updateStatus(read, { state: "READY" })).rejects.toBeInstanceOf(ConflictError);
+    await expect(cluster.updateStatus(read, ready())).rejects.toBeInstanceOf(ConflictError);
   });
 
   test("writes a status only where it differs, and tells whoever watches", async () => {
     const cluster = new MemoryCluster(fixed);
     const seen: (string | undefined)[] = [];
     cluster.watch((resource) => seen.push(resource.metadata.resourceVersion));
-    await cluster.updateStatus(cluster.apply(job()), { state: "TRAINING" });
+    await cluster.updateStatus(cluster.apply(job()), training());
     const read = await cluster.get("TrainingJob", "default/job");
     if (!read) throw new Error("the job is gone");
-    await cluster.updateStatus(read, { state: "TRAINING" });
+    await cluster.updateStatus(read, training());
     expect(seen).toEqual(["1", "2"]);
   });
 
   test("keeps the status of a resource whose spec is applied again", async () => {
     const cluster = new MemoryCluster(fixed);
-    await cluster.updateStatus(cluster.apply(job()), { state: "TRAINING" });
-    expect(cluster.apply(job("job", "other")).status).toEqual({ state: "TRAINING" });
+    await cluster.updateStatus(cluster.apply(job()), training());
+    expect(cluster.apply(job("job", "other")).status).toEqual(training());
   });
 
   test("hands out copies: nobody changes what is stored by changing what he got", async () => {
@@ -98,13 +99,13 @@ describe("a cluster in a folder", () => {
     const options = { ...fixed, folder: join(folder, "objects") };
     const cluster = new MemoryCluster(options);
     cluster.setSecret("default", "gemini", { apiKey: "AIza" });
-    await cluster.updateStatus(cluster.apply(job("one")), { state: "READY" });
+    await cluster.updateStatus(cluster.apply(job("one")), ready());
     cluster.apply(job("two"));
     cluster.delete("TrainingJob", "default/two");
 
     const next = new MemoryCluster(options);
     expect(next.list("TrainingJob")).toEqual(cluster.list("TrainingJob"));
-    expect((await next.get("TrainingJob", "default/one"))?.status).toEqual({ state: "READY" });
+    expect((await next.get("TrainingJob", "default/one"))?.status).toEqual(ready());
     expect(await next.secret("default", "gemini")).toBeUndefined();
     expect(readdirSync(join(folder, "objects"))).toEqual(["trainingjob.default.one.json"]);
   });

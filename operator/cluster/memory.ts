@@ -1,5 +1,6 @@
 /** A cluster in memory, for the embedded run and for tests. Objects survive the process where a folder is given. */
 import { randomUUID } from "node:crypto";
+import { channel } from "node:diagnostics_channel";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -19,6 +20,11 @@ export type ClusterEvent = {
   readonly message: string;
   count: number;
 };
+
+/** The diagnostics channel on which each status that an operator wrote is told, as StatusWritten. */
+export const STATUS_WRITTEN = "autoai.dev/status-written";
+export type StatusWritten = { readonly before: Resource; readonly after: Resource };
+const statusWritten = channel(STATUS_WRITTEN);
 
 type Data = Readonly<Record<string, string>>;
 type Contents = Readonly<Record<string, string | Uint8Array>>;
@@ -147,7 +153,10 @@ export class MemoryCluster implements Cluster {
   ): Promise<void> {
     const present = this.#current(resource);
     if (!present) return Promise.reject(changed(resource));
-    if (!isDeepStrictEqual(present.status, status)) this.#put({ ...present, status } as Resource);
+    if (isDeepStrictEqual(present.status, status)) return Promise.resolve();
+    const after = { ...present, status } as Resource;
+    this.#put(after);
+    statusWritten.publish({ before: present, after } satisfies StatusWritten);
     return Promise.resolve();
   }
 

@@ -1,7 +1,6 @@
 /** What the operator does about resources that are deleted, suspended, expire, or name what is not there. */
 import { describe, expect, test, vi } from "vitest";
 import { InstantExecutor } from "../../test/fakes/instant-executor.ts";
-import { checkedCluster } from "../../test/kstatus.ts";
 import { Journal } from "../agent/journal.ts";
 import { Dataset } from "../api/dataset.ts";
 import type { JournalEntry } from "../api/journal.ts";
@@ -9,6 +8,7 @@ import { ModelManifest } from "../api/model-manifest.ts";
 import { ModelDeployment } from "../api/modeldeployment.ts";
 import { TrainingJob } from "../api/trainingjob.ts";
 import { ConflictError } from "../cluster/cluster.ts";
+import { MemoryCluster } from "../cluster/memory.ts";
 import { OVERTAKEN } from "../engine/controller.ts";
 import { StalledError } from "../engine/errors.ts";
 import { jobPrefix, journalPrefix, sha256 } from "../evaluation/context.ts";
@@ -31,7 +31,7 @@ const META = { apiVersion: "autoai.dev/v1alpha1" } as const;
 
 function world(artifacts: Retention = "Retain") {
   const clock = { at: Date.UTC(2026, 0, 1), now: () => clock.at };
-  const cluster = checkedCluster({ now: clock.now });
+  const cluster = new MemoryCluster({ now: clock.now });
   const store = new MemoryStore();
   const cancelled: string[] = [];
   const instant = new InstantExecutor({ store, diary: () => undefined, onFinished: () => undefined });

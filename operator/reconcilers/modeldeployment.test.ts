@@ -2,10 +2,10 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { modelManifest } from "../../test/builders/model-manifest.ts";
-import { checkedCluster } from "../../test/kstatus.ts";
 import { ModelDeployment } from "../api/modeldeployment.ts";
 import { TrainingJob } from "../api/trainingjob.ts";
 import { ConflictError } from "../cluster/cluster.ts";
+import { MemoryCluster } from "../cluster/memory.ts";
 import { OVERTAKEN } from "../engine/controller.ts";
 import { archiveKey } from "../sandbox/environment-keys.ts";
 import { CHILD_KINDS, RefusedChildError, type ServingPod } from "../serving/children.ts";
@@ -47,7 +47,7 @@ type ReadyJob = {
 
 async function world(artifacts: Retention = "Retain") {
   const clock = { at: Date.UTC(2026, 0, 2), now: () => clock.at };
-  const cluster = checkedCluster({ now: clock.now });
+  const cluster = new MemoryCluster({ now: clock.now });
   const children = new MemoryChildren();
   const memory = new MemoryStore();
   let granted = 0;

@@ -20,6 +20,7 @@ export const MINUTES = 60_000;
 
 const WORK = join(ROOT, ".setup", "e2e");
 const NODE = join(ROOT, "node_modules", ".bin", "node");
+const STATUSES = join(ROOT, "test", "statuses", "process.ts");
 
 export type Ended = {
   readonly code: number | null;
@@ -43,7 +44,7 @@ export type Running = {
 /** Starts `autoai ...`, without whatever key this machine has. */
 export function start(args: readonly string[], options: Options = {}): Running {
   const { GEMINI_API_KEY: _, AUTOAI_HOME: __, ...inherited } = process.env;
-  const child = spawn(NODE, [join(ROOT, "operator", "cli.ts"), ...args], {
+  const child = spawn(NODE, ["--import", STATUSES, join(ROOT, "operator", "cli.ts"), ...args], {
     cwd: options.cwd ?? ROOT,
     env: { ...inherited, ...options.env },
   });

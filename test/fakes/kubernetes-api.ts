@@ -5,11 +5,14 @@
  * kubernetes-contract.ts holds it to what a real one does: test/cluster/control.test.ts asks that the same questions.
  */
 import { randomUUID } from "node:crypto";
+import { channel } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import { KubeConfig } from "@kubernetes/client-node";
+import { API_VERSION } from "../../operator/api/meta.ts";
+import { STATUS_WRITTEN } from "../../operator/cluster/memory.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: objects of any kind, as JSON
 export type Json = any;
@@ -48,6 +51,8 @@ const KINDS: Readonly<Record<string, string>> = {
   modeldeployments: "ModelDeployment",
   pods: "Pod",
 };
+/** As the cluster in memory tells of them. */
+const statusWritten = channel(STATUS_WRITTEN);
 const SUBRESOURCES: ReadonlySet<string> = new Set(["status"]);
 
 /** What `before` may throw: the answer that the call gets instead. */
@@ -244,10 +249,15 @@ export class KubernetesApi implements AsyncDisposable {
     const merged = merge(present, patch);
     const status = subresource === "status";
     // Each way in changes its own part.
-    return this.#write(collection, present, {
+    const written = this.#write(collection, present, {
       ...(status ? { ...present, status: merged.status } : { ...merged, status: present.status }),
       metadata: status ? present.metadata : merged.metadata,
     });
+    if (status && collection.startsWith(`/apis/${API_VERSION}/`)) {
+      const kind = KINDS[collection.split("/").at(-1) ?? ""];
+      statusWritten.publish({ before: { ...present, kind }, after: { ...written, kind } });
+    }
+    return written;
   }
 
   #write(collection: string, present: Json, next: Json): Json {

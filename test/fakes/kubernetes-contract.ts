@@ -9,6 +9,7 @@ import { KubernetesPods } from "../../operator/cluster/kubernetes/pods.ts";
 import { toolPolicies } from "../../operator/cluster/kubernetes/tool-policies.ts";
 import { ownerHash } from "../../operator/sandbox/pods/owner.ts";
 import { LABELS, type PodManifest } from "../../operator/sandbox/pods/pods.ts";
+import { ready, training } from "../builders/statuses.ts";
 
 const JOBS = "trainingjobs";
 const PATIENT = { timeout: 20_000, interval: 20 };
@@ -60,12 +61,12 @@ export function describeWire(name: string, connect: () => Promise<Wire> | Wire):
     test("a status that was written is read at once, and what it no longer has is gone", async () => {
       const job = await made("status");
       const usage = { tokens: 1, seconds: 2 };
-      await cluster.updateStatus<"TrainingJob">(job, { state: "TRAINING", usage, warnings: ["one"] });
+      await cluster.updateStatus<"TrainingJob">(job, training({ usage, warnings: ["one"] }));
       const first = await cluster.get("TrainingJob", key("status"));
-      expect(first?.status).toEqual({ state: "TRAINING", usage, warnings: ["one"] });
+      expect(first?.status).toEqual(training({ usage, warnings: ["one"] }));
       if (!first) throw new Error("it is gone");
-      await cluster.updateStatus<"TrainingJob">(first, { state: "TRAINING", usage });
-      expect((await read("status")).status).toEqual({ state: "TRAINING", usage });
+      await cluster.updateStatus<"TrainingJob">(first, training({ usage }));
+      expect((await read("status")).status).toEqual(training({ usage }));
       expect((await read("status")).metadata.generation).toBe(1);
     });
 
@@ -76,10 +77,10 @@ export function describeWire(name: string, connect: () => Promise<Wire> | Wire):
         contentType: "application/merge-patch+json",
         body,
       });
-      await expect(cluster.updateStatus(job, { state: "READY" })).rejects.toBeInstanceOf(ConflictError);
+      await expect(cluster.updateStatus(job, ready())).rejects.toBeInstanceOf(ConflictError);
       const current = await cluster.get("TrainingJob", key("conflict"));
       expect(current?.metadata.resourceVersion).toBe((await read("conflict")).metadata.resourceVersion);
-      if (current) await cluster.updateStatus(current, { state: "TRAINING" });
+      if (current) await cluster.updateStatus<"TrainingJob">(current, training());
       expect((await read("conflict")).status?.state).toBe("TRAINING");
     });
 
@@ -97,7 +98,7 @@ export function describeWire(name: string, connect: () => Promise<Wire> | Wire):
       expect(await cluster.setFinalizer(deleted, "autoai.dev/cleanup", false)).toBeUndefined();
       expect(await cluster.get("TrainingJob", key("final"))).toBeUndefined();
       await expect(read("final")).rejects.toMatchObject({ code: 404 });
-      await expect(cluster.updateStatus(deleted, { state: "READY" })).rejects.toBeInstanceOf(ConflictError);
+      await expect(cluster.updateStatus(deleted, ready())).rejects.toBeInstanceOf(ConflictError);
     });
 
     test("another one of the same name is not removed in its place", async () => {
