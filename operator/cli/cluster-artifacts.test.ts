@@ -140,13 +140,13 @@ describe("a cluster that does not answer as it should", () => {
     const { port } = server.address() as AddressInfo;
     await new Promise((resolve) => server.close(resolve));
     expect((await failure()).message).toBe(
-      `the API server cannot be reached: connect ECONNREFUSED 127.0.0.1:${port}`,
+      `the API server of your kubeconfig cannot be reached: connect ECONNREFUSED 127.0.0.1:${port}. See whether 'kubectl version' reaches it`,
     );
   });
 
   test.each([
     ["{}", /no cluster is configured.*set KUBECONFIG$/],
-    ["{ token: secret\n{{{", /^kubeconfig: [^\n]+$/],
+    ["{ token: secret\n{{{", /^expected a kubeconfig [^\n]+, found: [^\n]+ Set KUBECONFIG to [^\n]+$/],
   ])("a kubeconfig of %j is told in one line", async (content, expected) => {
     writeFileSync(join(folder, "kubeconfig"), content);
     const error = await failure();

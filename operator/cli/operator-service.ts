@@ -126,9 +126,7 @@ function apiServer(): ApiServer {
   try {
     return ApiServer.fromEnvironment();
   } catch (error) {
-    // Of a file that is no YAML, its lines would follow, and may hold a secret.
-    const [first] = (error as Error).message.split("\n");
-    throw new UsageError(`kubeconfig: ${first}`);
+    throw new UsageError((error as Error).message);
   }
 }
 
@@ -138,5 +136,8 @@ function unreached(error: unknown): unknown {
     return new Error("the API server did not answer in time; try again");
   if (!(error instanceof TypeError && error.cause instanceof Error)) return error;
   const { message, code } = error.cause as NodeJS.ErrnoException;
-  return new Error(`the API server cannot be reached: ${message || code}`, { cause: error });
+  return new Error(
+    `the API server of your kubeconfig cannot be reached: ${message || code}. See whether 'kubectl version' reaches it`,
+    { cause: error },
+  );
 }

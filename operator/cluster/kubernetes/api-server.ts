@@ -77,10 +77,20 @@ export class ApiServer {
     this.#onRequest = onRequest;
   }
 
-  /** By the service account of the pod, or KUBECONFIG, or ~/.kube/config. Throws where none of them names a cluster. */
+  /** By the service account of the pod, or KUBECONFIG, or ~/.kube/config. Throws, in one line, where none of them names a cluster. */
   static fromEnvironment(onRequest?: OnRequest): ApiServer {
     const config = new KubeConfig();
-    config.loadFromDefault();
+    try {
+      config.loadFromDefault();
+    } catch (error) {
+      const { KUBECONFIG: given } = process.env;
+      // Of a file that is no YAML, its lines would follow, and may hold a secret.
+      const [found] = (error as Error).message.split("\n");
+      throw new Error(
+        `expected a kubeconfig ${given ? `where KUBECONFIG points, at ${given}` : "at ~/.kube/config"}, found: ${found}. ` +
+          "Set KUBECONFIG to the path of your cluster's, or unset it to use ~/.kube/config",
+      );
+    }
     const server = config.getCurrentCluster()?.server;
     // Where nothing names a cluster, client-node takes its own guess, over plain HTTP.
     if (server === undefined || server === "http://localhost:8080") {
