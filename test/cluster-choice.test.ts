@@ -70,6 +70,26 @@ test("where there is none it is said what would do, and bringing one up fails wi
   expect(errors).toMatch(/KUBECONFIG or E2E_CONTEXT.*Docker and kind.*root on Linux/);
 });
 
+test("helm is told where a given cluster has its images, its packages and its context from", () => {
+  const env = {
+    E2E_CONTEXT: "staging",
+    E2E_IMAGE_REGISTRY: "registry.example",
+    E2E_IMAGE_TAG: "mine",
+    E2E_MINIO_IMAGE: "registry.example:5000/minio:2",
+    E2E_PACKAGE_INDEX: "https://packages.example/simple",
+    // Of this machine, and not of the cluster.
+    UV_DEFAULT_INDEX: "http://127.0.0.1/simple",
+  };
+  const { out, errors, status } = machine({}, env).run("chart-arguments");
+  expect(status, errors).toBe(0);
+  expect(out.split("\n")).toEqual([
+    ...["--kube-context", "staging", "--values", join(scripts, "values.yaml")],
+    ...["--set", "image.registry=registry.example,image.tag=mine"],
+    ...["--set", "minio.image.repository=registry.example:5000/minio,minio.image.tag=2"],
+    ...["--set-string", "jobs.packageIndex.url=https://packages.example/simple"],
+  ]);
+});
+
 test("kind gets a cluster, each of the project's images, and its context is to be exported", () => {
   const here = machine(KIND);
   const { status, out, errors } = here.run("up", "--without-operator");

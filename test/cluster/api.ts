@@ -3,10 +3,8 @@ import { KubeConfig } from "@kubernetes/client-node";
 import { ApiServer } from "../../operator/cluster/kubernetes/api-server.ts";
 import type { Cluster } from "./cluster.ts";
 
-export function apiOf({ kubeconfig, context }: Cluster): ApiServer {
+export function apiOf({ kubeconfig }: Pick<Cluster, "kubeconfig">): ApiServer {
   const config = new KubeConfig();
-  if (kubeconfig === undefined) config.loadFromDefault();
-  else config.loadFromFile(kubeconfig);
-  if (context !== undefined) config.setCurrentContext(context);
+  config.loadFromFile(kubeconfig);
   return new ApiServer(config);
 }

@@ -1,4 +1,5 @@
 /** The chart on a real cluster: installed, upgraded from an older version, uninstalled, and what is left then. */
+import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,10 +27,7 @@ const credentials = async () => (await read("secret", `${name}-store`, "--namesp
 const minioPod = () => read("pod", `${name}-minio-0`, "--namespace", namespace);
 
 function helm(...args: string[]): HelmResult {
-  return runHelm(
-    [...args, "--namespace", namespace, ...(cluster.context ? ["--kube-context", cluster.context] : [])],
-    cluster.kubeconfig ? { KUBECONFIG: cluster.kubeconfig } : {},
-  );
+  return runHelm([...args, "--namespace", namespace], { KUBECONFIG: cluster.kubeconfig });
 }
 
 /** Installs or upgrades the chart in this folder, and waits until everything in it is ready. */
@@ -42,10 +40,10 @@ async function deploy(folder: string, more: Readonly<Record<string, unknown>> = 
     "minio.persistence.whenUninstalled": "Retain",
     ...more,
   };
-  const { E2E_IMAGE_REGISTRY: registry = "", E2E_IMAGE_TAG: tag = "dev" } = process.env;
-  const images = cluster.own
-    ? ["--values", join(import.meta.dirname, "values.yaml")]
-    : ["--set", `image.registry=${registry},image.tag=${tag}`];
+  const about = execFileSync(join(import.meta.dirname, "chart-arguments"), {
+    encoding: "utf8",
+    env: cluster.own ? { ...process.env, KUBECONFIG: cluster.kubeconfig } : process.env,
+  });
   const { status, stderr } = withValues(nested(values), (file) =>
     // Another release of this cluster may own the CRDs.
     helm(
@@ -53,7 +51,7 @@ async function deploy(folder: string, more: Readonly<Record<string, unknown>> = 
       "--install",
       release,
       folder,
-      ...images,
+      ...about.trim().split("\n"),
       "--values",
       file,
       "--take-ownership",

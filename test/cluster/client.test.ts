@@ -13,6 +13,7 @@ import { ModelManifest } from "../../operator/api/model-manifest.ts";
 import { TrainingJob } from "../../operator/api/trainingjob.ts";
 import { autoai, ROOT } from "../e2e/harness.ts";
 import { withCluster } from "./cluster.ts";
+import { environmentsClaim } from "./minio-pod.ts";
 
 const MINUTES = 60_000;
 const CLIENT = join(ROOT, "clients", "python");
@@ -67,12 +68,7 @@ beforeAll(async () => {
     reachOperator(),
     bind(namespace, OPERATOR_NAMESPACE, { kind: "Role", name: namespace }, "person", "stranger"),
     bind("person", namespace, { kind: "ClusterRole", name: "edit" }, "person"),
-    {
-      apiVersion: "v1",
-      kind: "PersistentVolumeClaim",
-      metadata: { name: "autoai-environments", namespace },
-      spec: { accessModes: ["ReadWriteMany"], resources: { requests: { storage: "10Gi" } } },
-    },
+    environmentsClaim(namespace),
   );
 }, 5 * MINUTES);
 

@@ -1,5 +1,6 @@
 /** What the tests of tool pods, the chart and the operator take for granted of a cluster. */
 import { beforeAll, describe, expect, test } from "vitest";
+import { image } from "./choice.ts";
 import { eventually, type Manifest, withCluster } from "./cluster.ts";
 
 const cluster = withCluster();
@@ -27,7 +28,7 @@ function restricted(name: string, program: string, extra: Extra = {}): Manifest 
       containers: [
         {
           name: "main",
-          image: "autoai-runner:dev",
+          image: image("runner"),
           imagePullPolicy: "IfNotPresent",
           command: ["sh", "-c", program],
           securityContext: {

@@ -2,15 +2,18 @@
  * The cluster that the tests of this folder run on: the one that E2E_CONTEXT or KUBECONFIG names, or else this machine's own,
  * which `make cluster` brings up. Namespaces made here are restricted, named for their test, and removed after it.
  */
-import { type ExecFileException, execFile, execFileSync } from "node:child_process";
+import { type ExecFileException, execFile, execFileSync, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll } from "vitest";
+import { type Choice, choice } from "./choice.ts";
 
+const OURS = "datasets.autoai.dev,trainingjobs.autoai.dev,modeldeployments.autoai.dev";
 const here = fileURLToPath(new URL(".", import.meta.url));
 
 export type Manifest = {
@@ -23,12 +26,12 @@ export type Manifest = {
 export type Answer = { readonly code: number; readonly out: string; readonly errors: string };
 
 export type Cluster = {
-  /** Path of the kubeconfig; undefined where kubectl's default is used. */
-  readonly kubeconfig: string | undefined;
-  /** Context in it; undefined where its current one is used. */
-  readonly context: string | undefined;
+  /** Path of a kubeconfig whose current context is the cluster. */
+  readonly kubeconfig: string;
   /** Whether it is this machine's own node (test/cluster/start), with all that the README says of it. */
   readonly own: boolean;
+  /** The name of a test that is run on this machine's own node alone: on other clusters, where it is skipped, with the reason. */
+  ownOnly(name: string, why: string): string;
   /** kubectl itself, and the flags that name the cluster, for what runs on in the background. */
   readonly program: string;
   readonly flags: readonly string[];
@@ -40,7 +43,7 @@ export type Cluster = {
   apply(...manifests: Manifest[]): Promise<void>;
   /** An object as the API server has it; undefined where it is not there. */
   get<T = Manifest>(kind: string, namespace: string, name: string): Promise<T | undefined>;
-  /** A new namespace under Pod Security `restricted`, gone when the file's tests are done. */
+  /** A new namespace under Pod Security `restricted`, which goes when the file's tests are done, AutoAI's resources before that. */
   namespace(prefix: string, labels?: Readonly<Record<string, string>>): Promise<string>;
   /**
    * Installs the chart as `make cluster` does, with an operator for all namespaces, and waits until it is ready; or sees to
@@ -69,31 +72,51 @@ export async function eventually<T>(
   }
 }
 
+type AtEnd = (clear: () => Promise<void>) => void;
+
+function ownKubeconfig({ kubeconfig = "" }: Choice): string {
+  if (existsSync(kubeconfig)) return kubeconfig;
+  throw new Error(
+    `expected a cluster, found no kubeconfig at ${kubeconfig}: run 'make cluster', or name one in KUBECONFIG`,
+  );
+}
+
+/** A kubeconfig with the chosen context and nothing else, for programs that are told of one file; gone when the tests are done. */
+function alone(program: string, { kubeconfig, context }: Choice, atEnd: AtEnd): string {
+  const named = context === undefined ? [] : ["--context", context];
+  const view = spawnSync(program, ["config", "view", "--minify", "--flatten", "--raw", ...named], {
+    encoding: "utf8",
+  });
+  if (view.status !== 0) {
+    const where = `${kubeconfig ?? "kubectl's own kubeconfig"}${context === undefined ? "" : `, context ${context}`}`;
+    const isThere = kubeconfig === undefined || kubeconfig.split(delimiter).some((path) => existsSync(path));
+    const found = isThere ? (view.error?.message ?? view.stderr.trim()) : "no such file";
+    throw new Error(
+      `expected a cluster in ${where}, found: ${found}. Name another one in KUBECONFIG or ` +
+        "E2E_CONTEXT, or unset both to use a cluster of this machine's own",
+    );
+  }
+  const folder = mkdtempSync(join(tmpdir(), "autoai-kubeconfig-"));
+  atEnd(async () => rmSync(folder, { recursive: true }));
+  const file = join(folder, "kubeconfig");
+  writeFileSync(file, view.stdout, { mode: 0o600 });
+  return file;
+}
+
 /**
  * The cluster, for the tests of one file; call it at the file's top. Throws where there is none, with what to do.
  * @param atEnd told what is to be done in the end; where absent, that is when the file's tests are done
  */
-export function withCluster(atEnd: (clear: () => Promise<void>) => void = afterAll): Cluster {
-  const settings = (variable: string) =>
-    execFileSync("bash", ["-c", `source "${here}settings" && echo -n "$${variable}"`], { encoding: "utf8" });
-  const context = process.env.E2E_CONTEXT;
-  const ownKubeconfig = join(settings("run"), "kubeconfig");
-  const given = process.env.KUBECONFIG;
-  const kubeconfig = given ?? (context === undefined ? ownKubeconfig : undefined);
-  if (kubeconfig !== undefined && !existsSync(kubeconfig)) {
-    throw new Error(
-      `expected a cluster, found no kubeconfig at ${kubeconfig}: run 'make cluster', or name one in KUBECONFIG`,
-    );
-  }
+export function withCluster(atEnd: AtEnd = afterAll): Cluster {
+  const chosen = choice();
+  const { own } = chosen;
   const built = join(
     execFileSync(join(here, "build"), ["--directory", "kubernetes"], { encoding: "utf8" }).trim(),
     "kubectl",
   );
   const program = existsSync(built) ? built : "kubectl";
-  const flags = [
-    ...(kubeconfig === undefined ? [] : ["--kubeconfig", kubeconfig]),
-    ...(context === undefined ? [] : ["--context", context]),
-  ];
+  const kubeconfig = own ? ownKubeconfig(chosen) : alone(program, chosen, atEnd);
+  const flags = ["--kubeconfig", kubeconfig];
 
   const run = (args: readonly string[], input?: string) =>
     new Promise<Answer>((resolve, reject) => {
@@ -137,7 +160,16 @@ export function withCluster(atEnd: (clear: () => Promise<void>) => void = afterA
     return name;
   };
   atEnd(async () => {
-    if (namespaces.length > 0) await kubectl("delete", "namespace", ...namespaces, "--ignore-not-found");
+    // While there is an operator to take finalizers off; of the rest the cluster disposes in its own time.
+    await Promise.all(
+      namespaces.map(async (name) => {
+        const answer = await run(["delete", OURS, "--all", "-n", name, "--timeout=100s"]);
+        const isKnown = !answer.errors.includes("the server doesn't have a resource type");
+        if (answer.code !== 0 && isKnown) throw new Error(`kubectl delete ${OURS}: ${answer.errors}`);
+      }),
+    );
+    if (namespaces.length > 0)
+      await kubectl("delete", "namespace", ...namespaces, "--ignore-not-found", "--wait=false");
   });
 
   const exec = (pod_namespace: string, pod: string, ...command: string[]) =>
@@ -147,7 +179,7 @@ export function withCluster(atEnd: (clear: () => Promise<void>) => void = afterA
       const sets = Object.entries(values).map(
         ([path, value]) => `--set-json=${path}=${JSON.stringify(value)}`,
       );
-      const env = { ...process.env, ...(kubeconfig === undefined ? {} : { KUBECONFIG: kubeconfig }) };
+      const env = own ? { ...process.env, KUBECONFIG: kubeconfig } : process.env;
       await promisify(execFile)(join(here, "install"), sets, { env });
       return;
     }
@@ -169,11 +201,10 @@ export function withCluster(atEnd: (clear: () => Promise<void>) => void = afterA
     if (/error/i.test(applied.errors)) throw new Error(applied.errors);
     await kubectl("wait", "crd/trainingjobs.autoai.dev", "--for=condition=Established", "--timeout=30s");
   };
-  const own = kubeconfig === ownKubeconfig;
   return {
     kubeconfig,
-    context,
     own,
+    ownOnly: (name, why) => (own ? name : `${name} [on a node of this machine's own alone: ${why}]`),
     program,
     flags,
     kubectl,

@@ -12,6 +12,7 @@ import { inspected, launch, WIDE, watched } from "../console/browser.ts";
 import { MINUTES, ROOT } from "../e2e/harness.ts";
 import { freePort } from "../minio.ts";
 import { eventually, withCluster } from "./cluster.ts";
+import { environmentsClaim } from "./minio-pod.ts";
 
 const cluster = withCluster();
 
@@ -80,12 +81,7 @@ async function person(name: string): Promise<Person> {
       roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "autoai" },
       subjects: [subject],
     },
-    {
-      apiVersion: "v1",
-      kind: "PersistentVolumeClaim",
-      metadata: { name: "autoai-environments", namespace },
-      spec: { accessModes: ["ReadWriteMany"], resources: { requests: { storage: "10Gi" } } },
-    },
+    environmentsClaim(namespace),
   );
   const token = (await cluster.kubectl("create", "token", name, "-n", namespace, "--duration=1h")).trim();
   const context = await browser.newContext({

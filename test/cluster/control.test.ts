@@ -21,7 +21,7 @@ const dryRun = (manifest: string) =>
   cluster.run(["apply", "--dry-run=server", "-n", namespace, "-f", "-"], manifest);
 
 describe("a manifest with one thing wrong is refused by the API server, with the field and the reason", () => {
-  test.each(INVALID_MANIFESTS)("$name", async ({ manifest, field, server }) => {
+  test.concurrent.each(INVALID_MANIFESTS)("$name", async ({ manifest, field, server }) => {
     const { code, errors } = await dryRun(manifest);
     expect(code).not.toBe(0);
     expect(errors).toContain(server);
@@ -92,7 +92,8 @@ describe("with an operator", () => {
     eventually(`${name} to be ${wanted}`, seconds, async () => (await reasonOf(name)) === wanted);
   const uri = (address: string) => ({ dataset: { uri: address } });
 
-  test.each([
+  // They wait for the operator to look again, side by side.
+  test.concurrent.each([
     ["no-config-map", { dataset: { configMapKeyRef: { name: "none", key: "a" } } }, "ConfigMapNotFound"],
     ["no-dataset", { dataset: { datasetRef: { name: "none" } } }, "DatasetNotFound"],
     [
@@ -116,7 +117,7 @@ describe("with an operator", () => {
     expect(mine).toHaveLength(1);
   });
 
-  test("a bucket and a key that are missing stall, and a key that comes is read", async () => {
+  test.concurrent("a bucket and a key that are missing stall, and a key that comes is read", async () => {
     const secret = { accessKeyId: "tester-access", secretAccessKey: "tester-secret-key" };
     await cluster.apply({
       apiVersion: "v1",
@@ -141,7 +142,7 @@ describe("with an operator", () => {
     await reason("no-key", "Prepare", 30);
   });
 
-  test("a stall ends when a person mends it", async () => {
+  test.concurrent("a stall ends when a person mends it", async () => {
     await apply("mended", { dataset: { configMapKeyRef: { name: "rows", key: "rows.csv" } } });
     await reason("mended", "ConfigMapNotFound", 30);
     await cluster.apply({

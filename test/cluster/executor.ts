@@ -7,13 +7,16 @@ import { PodExecutor, type PodExecutorOptions } from "../../operator/sandbox/pod
 import type { PodView } from "../../operator/sandbox/pods/pods.ts";
 import { RUNNER_PATH } from "../../operator/sandbox/pods/settings.ts";
 import { S3Store } from "../../operator/storage/minio.ts";
+import { image } from "./choice.ts";
 import { STORE_LABELS, STORE_PORT, type StoreKeys } from "./minio-pod.ts";
 
 export type ExecutorOptions = {
   readonly api: ApiServer;
   readonly namespace: string;
-  /** Of the pod `store`, once it is ready. */
+  /** Of the pod `store`, once it is ready: as pods reach it. */
   readonly storeAddress: string;
+  /** Where this process reaches it, if not there. */
+  readonly storeHere?: string | undefined;
   readonly keys: StoreKeys;
   /** Whether the executor is told of a pod; all of them where absent. */
   readonly isOurs?: (view: PodView) => boolean;
@@ -36,11 +39,14 @@ export type Bench = {
 };
 
 export async function executorOn(options: ExecutorOptions): Promise<Bench> {
-  const { api, namespace, storeAddress, keys, isOurs = () => true, onChange } = options;
+  const { api, namespace, storeAddress, storeHere, keys, isOurs = () => true, onChange } = options;
   const endpoint = `http://${storeAddress}:${STORE_PORT}`;
   // A store that has only just begun may be a while before it answers.
   const retryAfterMs = Array<number>(50).fill(200);
-  const store = new S3Store({ endpoint, bucket: "autoai", region: "us-east-1", ...keys, retryAfterMs });
+  const storeAt = (at: string) =>
+    new S3Store({ endpoint: at, bucket: "autoai", region: "us-east-1", ...keys, retryAfterMs });
+  const store =
+    storeHere === undefined ? storeAt(endpoint) : grantedBy(storeAt(endpoint), storeAt(storeHere));
   await store.ensureBucket();
   const waiting = new Map<string, () => void>();
   const pods = new KubernetesPods({
@@ -62,7 +68,7 @@ export async function executorOn(options: ExecutorOptions): Promise<Bench> {
       pods,
       store,
       storeEndpoint: endpoint,
-      settings: { image: "autoai-runner:dev", pullPolicy: "IfNotPresent", runnerPath: RUNNER_PATH },
+      settings: { image: image("runner"), pullPolicy: "IfNotPresent", runnerPath: RUNNER_PATH },
       environmentsClaim: options.environmentsClaim,
       ownerReference: () => undefined,
       onFinished: (owner) => waiting.get(owner)?.(),
@@ -85,4 +91,15 @@ export async function executorOn(options: ExecutorOptions): Promise<Bench> {
   };
   await pods.start();
   return { store, endpoint, pods, executor, executorWith, finish, woken, close };
+}
+
+/** The store as this process reaches it, whose grants name the address at which pods do. */
+function grantedBy(there: S3Store, here: S3Store): S3Store {
+  return new Proxy(here, {
+    get(_, name: keyof S3Store) {
+      const by = name.startsWith("grant") ? there : here;
+      const found = by[name] as unknown;
+      return typeof found === "function" ? found.bind(by) : found;
+    },
+  });
 }

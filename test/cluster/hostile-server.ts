@@ -17,6 +17,7 @@ import { manifestsOf } from "../../operator/serving/manifests.ts";
 import type { S3Store } from "../../operator/storage/minio.ts";
 import { modelManifest } from "../builders/model-manifest.ts";
 import { PYTHON } from "../builders/model-package.ts";
+import { image } from "./choice.ts";
 import { type Cluster, eventually, type Manifest } from "./cluster.ts";
 import { STORE_LABELS, STORE_PORT } from "./minio-pod.ts";
 
@@ -121,8 +122,8 @@ export async function hostileServer(
       environmentsClaim: claim,
     },
     {
-      frontImage: "autoai-inference-server:dev",
-      runnerImage: "autoai-runner:dev",
+      frontImage: image("inference-server"),
+      runnerImage: image("runner"),
       pullPolicy: "IfNotPresent",
       runnerPath: RUNNER_PATH,
       store: { namespace, podLabels: STORE_LABELS },

@@ -8,7 +8,7 @@ import { afterAll, expect, test } from "vitest";
 import { withCluster } from "./cluster.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-const { own } = withCluster();
+const { own, ownOnly } = withCluster();
 const directory = join(mkdtempSync(join(tmpdir(), "autoai-lifecycle-")), "run");
 const environment = { ...process.env, AUTOAI_CLUSTER_NUMBER: "9", AUTOAI_CLUSTER_DIR: directory };
 const script = (name: string, ...args: string[]) =>
@@ -41,8 +41,8 @@ afterAll(() => {
   rmSync(join(directory, ".."), { recursive: true, force: true });
 });
 
-// Only a cluster of this machine's own is made and removed by the scripts that are tested here.
-test.runIf(own)("a cluster that is taken down leaves nothing, though pods ran on it", () => {
+const NAME = "a cluster that is taken down leaves nothing, though pods ran on it";
+test.runIf(own)(ownOnly(NAME, "it is what the scripts make and remove"), () => {
   const before = machine();
   expect(script("residue")).toBe("");
 

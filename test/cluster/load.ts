@@ -1,4 +1,5 @@
 /** A client in a pod of the cluster: asks models by their Services, one question or many at once until it is told to stop. */
+import { image } from "./choice.ts";
 import type { Cluster } from "./cluster.ts";
 
 export type Reply = { readonly status: number; readonly body: Record<string, unknown> };
@@ -15,7 +16,6 @@ export type Load = {
 };
 
 const POD = "client";
-const CONTAINER = { name: POD, image: "autoai-inference-server:dev", imagePullPolicy: "IfNotPresent" };
 
 const ASK = `
 const [url, body] = process.argv.slice(1);
@@ -76,7 +76,9 @@ export async function clientIn(cluster: Cluster, namespace: string): Promise<Cli
       securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: "RuntimeDefault" } },
       containers: [
         {
-          ...CONTAINER,
+          name: POD,
+          image: image("inference-server"),
+          imagePullPolicy: "IfNotPresent",
           command: ["node", "-e", "setInterval(() => {}, 1e6)"],
           resources: { requests: { cpu: "10m" } },
           securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },

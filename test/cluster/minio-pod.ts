@@ -1,4 +1,5 @@
 /** A MinIO of a test's or a bench's own: a pod under Pod Security restricted, whose files go with it. */
+import { accessMode, minioImage } from "./choice.ts";
 
 export type StoreKeys = { readonly accessKey: string; readonly secretKey: string };
 
@@ -27,7 +28,7 @@ export function storePod(namespace: string, { accessKey, secretKey }: StoreKeys,
       containers: [
         {
           name: "minio",
-          image: "autoai-minio:dev",
+          image: minioImage(),
           imagePullPolicy: "IfNotPresent",
           args: ["server", "/data", "--address", `:${STORE_PORT}`],
           env: [
@@ -35,6 +36,8 @@ export function storePod(namespace: string, { accessKey, secretKey }: StoreKeys,
             { name: "MINIO_ROOT_PASSWORD", value: secretKey },
             { name: "HOME", value: "/data" },
           ],
+          // A forwarded port ends at the first connection that is refused.
+          readinessProbe: { tcpSocket: { port: STORE_PORT }, periodSeconds: 1 },
           securityContext: {
             allowPrivilegeEscalation: false,
             readOnlyRootFilesystem: true,
@@ -58,12 +61,12 @@ export function storeService(namespace: string) {
   } as const;
 }
 
-/** Claim for environments, or for the store's files. */
-export function environmentsClaim(namespace: string, name: string) {
+/** Claim for environments, or for the store's files; by default the one that the installed operator looks for. */
+export function environmentsClaim(namespace: string, name = "autoai-environments") {
   return {
     apiVersion: "v1",
     kind: "PersistentVolumeClaim",
     metadata: { name, namespace },
-    spec: { accessModes: ["ReadWriteMany"], resources: { requests: { storage: "5Gi" } } },
+    spec: { accessModes: [accessMode()], resources: { requests: { storage: "5Gi" } } },
   } as const;
 }

@@ -3,8 +3,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { type AddressInfo, createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { image } from "./choice.ts";
 import { type Cluster, eventually } from "./cluster.ts";
-import { storePod } from "./minio-pod.ts";
+import { STORE_PORT, storePod } from "./minio-pod.ts";
+import { forwarded } from "./store.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 export const KEYS = { accessKey: "tester-access", secretKey: "tester-secret-key" };
@@ -15,21 +17,8 @@ export type Store = { readonly endpoint: string; readonly stop: () => void };
 export async function storeIn(cluster: Cluster, namespace: string): Promise<Store> {
   await cluster.apply(storePod(namespace, KEYS));
   await cluster.kubectl("wait", "-n", namespace, "pod/store", "--for=condition=Ready", "--timeout=120s");
-  const flags = [
-    ...(cluster.kubeconfig === undefined ? [] : ["--kubeconfig", cluster.kubeconfig]),
-    ...(cluster.context === undefined ? [] : ["--context", cluster.context]),
-  ];
-  const forward = spawn(cluster.program, [...flags, "port-forward", "-n", namespace, "pod/store", ":9000"], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const port = await new Promise<string>((resolve, reject) => {
-    createInterface(forward.stdout).on("line", (line) => {
-      const found = /127\.0\.0\.1:(\d+)/.exec(line)?.[1];
-      if (found !== undefined) resolve(found);
-    });
-    forward.once("exit", (code) => reject(new Error(`kubectl port-forward ended with ${code}`)));
-  });
-  return { endpoint: `http://127.0.0.1:${port}`, stop: () => forward.kill() };
+  const { port, close } = await forwarded(cluster, namespace, "pod/store", STORE_PORT);
+  return { endpoint: `http://127.0.0.1:${port}`, stop: close };
 }
 
 export type OperatorProcess = {
@@ -74,7 +63,7 @@ export async function spawnOperator(cluster: Cluster, settings: OperatorSettings
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
-      ...(cluster.kubeconfig === undefined ? {} : { KUBECONFIG: cluster.kubeconfig }),
+      KUBECONFIG: cluster.kubeconfig,
       AUTOAI_WATCH_NAMESPACES: namespace,
       AUTOAI_NAMESPACE: namespace,
       AUTOAI_IDENTITY: identity,
@@ -82,7 +71,7 @@ export async function spawnOperator(cluster: Cluster, settings: OperatorSettings
       AUTOAI_STORE_ENDPOINT: store.endpoint,
       AUTOAI_STORE_ACCESS_KEY: KEYS.accessKey,
       AUTOAI_STORE_SECRET_KEY: KEYS.secretKey,
-      AUTOAI_RUNNER_IMAGE: "autoai-runner:dev",
+      AUTOAI_RUNNER_IMAGE: image("runner"),
       AUTOAI_ARTIFACTS: "Delete",
       ...settings.env,
     },

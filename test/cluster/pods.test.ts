@@ -6,6 +6,7 @@ import { apiOf } from "./api.ts";
 import { withCluster } from "./cluster.ts";
 import { type Bench, executorOn } from "./executor.ts";
 import { environmentsClaim, storePod } from "./minio-pod.ts";
+import { storeHere } from "./store.ts";
 
 const CLAIM = "environments";
 const MIB = 1024 ** 2;
@@ -19,6 +20,7 @@ const cluster = withCluster();
 describe("executions in a cluster", () => {
   let namespace: string;
   let bench: Bench;
+  let reached: Awaited<ReturnType<typeof storeHere>>;
   let base: string;
 
   beforeAll(async () => {
@@ -26,7 +28,9 @@ describe("executions in a cluster", () => {
     await cluster.apply(environmentsClaim(namespace, CLAIM), storePod(namespace, STORE));
     await cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/store", "--timeout=120s");
     const address = ["get", "pod", "-n", namespace, "store", "-o", "jsonpath={.status.podIP}"];
+    reached = await storeHere(cluster, namespace);
     bench = await executorOn({
+      storeHere: reached.endpoint,
       api: apiOf(cluster),
       namespace,
       storeAddress: await cluster.kubectl(...address),
@@ -35,7 +39,10 @@ describe("executions in a cluster", () => {
     });
     base = (await bench.finish(installation("base"))).environment ?? "";
   }, 600_000);
-  afterAll(() => bench?.close());
+  afterAll(async () => {
+    await bench?.close();
+    reached?.close();
+  });
 
   function installation(name: string, packages: string[] = []): Execution {
     return {
@@ -102,7 +109,7 @@ def reach(host, port):
         return "open"
     except OSError as error:
         return type(error).__name__
-print("api", reach("10.96.0.1", 443), reach("API", 6443))
+print("api", reach("SERVICE", 443), reach("API", PORT))
 print("outside", reach("1.1.1.1", 443))
 try: socket.getaddrinfo("kubernetes.default", 443); print("dns yes")
 except OSError: print("dns no")
@@ -113,8 +120,19 @@ for path in ("/x", "/environment/x", "/exchange/x", "/opt/autoai/runner/x", "/sa
     except OSError: pass
 print("user", os.getuid() >= 1000000, open("/proc/self/status").read().split("CapEff:")[1].split()[0])
 `;
+    const service = await cluster.kubectl(
+      ...["get", "service", "kubernetes", "-n", "default", "-o", "jsonpath={.spec.clusterIP}"],
+    );
+    const server = await apiServer();
     const outcome = await bench.finish(
-      script("reach", source.replace("STORE", bench.endpoint).replace("API", await apiAddress())),
+      script(
+        "reach",
+        source
+          .replace("STORE", bench.endpoint)
+          .replace("SERVICE", service)
+          .replace("API", server.hostname)
+          .replace("PORT", server.port || "443"),
+      ),
     );
     expect(outcome.output.head.split("\n")).toEqual([
       "token False",
@@ -233,10 +251,10 @@ print("user", os.getuid() >= 1000000, open("/proc/self/status").read().split("Ca
   });
 });
 
-async function apiAddress(): Promise<string> {
+async function apiServer(): Promise<URL> {
   return new URL(
     await cluster.kubectl("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}"),
-  ).hostname;
+  );
 }
 
 function podUid(namespace: string, name: string): Promise<string> {

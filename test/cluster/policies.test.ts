@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { image } from "./choice.ts";
 import { eventually, type Manifest, withCluster } from "./cluster.ts";
 
 const cluster = withCluster();
@@ -20,7 +21,7 @@ function pod(namespace: string, name: string, labels: Record<string, string>, pr
       containers: [
         {
           name: "python",
-          image: "autoai-runner:dev",
+          image: image("runner"),
           imagePullPolicy: "IfNotPresent",
           command: ["python", "-c", program],
           ports: [
@@ -261,11 +262,12 @@ describe("egress", () => {
 });
 
 // The agent reads policies by a list when it starts, and by a watch later: both must come to the same.
-test.runIf(cluster.own)("policies are in force as before when the agent was started again", async () => {
+const AGAIN = "policies are in force as before when the agent was started again";
+test.runIf(cluster.own)(cluster.ownOnly(AGAIN, "others have no such agent"), async () => {
   const from = [{ podSelector: { matchLabels: { role: "friend" } } }];
   const rules = policy(here, "server", { ingress: [{ from, ports: [{ port: 8080 }] }] });
   await expectUnder(rules, { "friend server:8080": "open", "stranger server:8080": "closed" });
-  const run = join(String(cluster.kubeconfig), "..");
+  const run = join(cluster.kubeconfig, "..");
   const agents = readdirSync("/proc").filter((id) => {
     try {
       return readFileSync(`/proc/${id}/cmdline`, "utf8").endsWith(`agent/main.ts\0${run}\0`);

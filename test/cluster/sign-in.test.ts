@@ -18,12 +18,13 @@ import { freePort } from "../minio.ts";
 import { type OwnApiServer, startApiServer } from "./api-server.ts";
 import { eventually, withCluster } from "./cluster.ts";
 
-const { own } = withCluster();
+const { own, ownOnly } = withCluster();
 
 /** How somebody calls oneself at the provider. */
 const USER = literal("a user's name");
 
-describe.runIf(own)("a provider that the API server trusts", () => {
+const NAME = "a provider that the API server trusts";
+describe.runIf(own)(ownOnly(NAME, "its API server is one more, started here with other flags"), () => {
   let origin = "";
   let provider: OpenIdProvider;
   let api: OwnApiServer;

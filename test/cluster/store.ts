@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { S3Store } from "../../operator/storage/minio.ts";
 import type { Cluster } from "./cluster.ts";
+import { STORE_PORT } from "./minio-pod.ts";
 
 /** `close` ends the forwarding. */
 export async function artifactStore(cluster: Cluster): Promise<{ store: S3Store; close: () => void }> {
@@ -20,6 +21,19 @@ export async function artifactStore(cluster: Cluster): Promise<{ store: S3Store;
     secretKey: await secret("secretKey"),
   });
   return { store, close };
+}
+
+/**
+ * Where this process reaches the pod `store` of a namespace: undefined where that is the address of the pod, as on a node of this machine's
+ * own; elsewhere a forwarded port. `close` ends the forwarding.
+ */
+export async function storeHere(
+  cluster: Cluster,
+  namespace: string,
+): Promise<{ endpoint: string | undefined; close: () => void }> {
+  if (cluster.own) return { endpoint: undefined, close: () => undefined };
+  const { port, close } = await forwarded(cluster, namespace, "pod/store", STORE_PORT);
+  return { endpoint: `http://127.0.0.1:${port}`, close };
 }
 
 /** A port of this machine that leads to one of something in the cluster. `close` ends that. */

@@ -15,6 +15,7 @@ import { journalPrefix } from "../../operator/evaluation/context.ts";
 import type { S3Store } from "../../operator/storage/minio.ts";
 import { eventually, type Manifest, withCluster } from "./cluster.ts";
 import { simulateGemini } from "./gemini.ts";
+import { environmentsClaim } from "./minio-pod.ts";
 import { artifactStore } from "./store.ts";
 
 const EXAMPLES = new URL("../../examples/", import.meta.url).pathname;
@@ -80,12 +81,7 @@ function configMap(source: { uri?: string }): object {
 beforeAll(async () => {
   await cluster.operator("running");
   namespace = await cluster.namespace("training");
-  await cluster.apply({
-    apiVersion: "v1",
-    kind: "PersistentVolumeClaim",
-    metadata: { name: "autoai-environments", namespace },
-    spec: { accessModes: ["ReadWriteMany"], resources: { requests: { storage: "10Gi" } } },
-  });
+  await cluster.apply(environmentsClaim(namespace));
   await cluster.kubectl(
     ...["create", "configmap", "data", "-n", namespace],
     ...files.map((file) => `--from-file=${join(EXAMPLES, "data", file)}`),
