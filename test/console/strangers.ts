@@ -67,7 +67,7 @@ export async function fillWithStrangers(path: string, steps: number): Promise<vo
 }
 
 async function datasets({ cluster, store }: Home): Promise<void> {
-  const applied = (name: string) =>
+  const applied = (name: string, status: Dataset["status"]) =>
     cluster.apply({
       ...Dataset.parse({
         apiVersion: API,
@@ -76,12 +76,11 @@ async function datasets({ cluster, store }: Home): Promise<void> {
         spec: { source: { upload: true } },
       }),
       metadata: metadata("Dataset", name),
+      status,
     } as Dataset);
   const strange = (field: string) => hostile(`Dataset.status.${field}`);
-  const stalled = applied("stalled");
-  await cluster.updateStatus(stalled, { conditions: conditions("Dataset", "False", ["Stalled"]) });
-  const dataset = applied("strange");
-  await cluster.updateStatus(dataset, {
+  applied("stalled", { conditions: conditions("Dataset", "False", ["Stalled"]) });
+  const dataset = applied("strange", {
     conditions: conditions("Dataset", "True"),
     rows: 2,
     columns: 2,
@@ -140,7 +139,7 @@ async function datasets({ cluster, store }: Home): Promise<void> {
 async function jobs(home: Home, steps: number): Promise<void> {
   const { cluster, store } = home;
   const status = (field: string) => hostile(`TrainingJob.status.${field}`);
-  const applied = (name: string): TrainingJob => {
+  const applied = (name: string, of: TrainingJob["status"]): TrainingJob => {
     const plain = TrainingJob.parse({
       apiVersion: API,
       kind: "TrainingJob",
@@ -159,6 +158,7 @@ async function jobs(home: Home, steps: number): Promise<void> {
       ...plain,
       metadata: metadata("TrainingJob", name),
       spec: { ...plain.spec, sandbox: { ...plain.spec.sandbox, resources: { cpu, disk, memory } } },
+      status: of,
     } as TrainingJob);
   };
   const about = {
@@ -167,18 +167,17 @@ async function jobs(home: Home, steps: number): Promise<void> {
     reportUri: status("reportUri"),
     progress: { step: 1, maxSteps: 2, activity: status("progress.activity") },
   };
-  await cluster.updateStatus(applied("failed"), {
+  applied("failed", {
     ...about,
     state: "ERROR",
     conditions: conditions("TrainingJob", "False", ["Stalled"]),
   });
-  await cluster.updateStatus(applied("working"), {
+  applied("working", {
     ...about,
     state: "TRAINING",
     conditions: conditions("TrainingJob", "Unknown", ["Reconciling"]),
   });
-  const job = applied("strange");
-  await cluster.updateStatus(job, {
+  const job = applied("strange", {
     ...about,
     state: "READY",
     conditions: conditions("TrainingJob", "True"),
@@ -231,12 +230,12 @@ async function deployment({ cluster }: Home): Promise<void> {
     string,
     string,
   ];
-  const applied = cluster.apply({
+  cluster.apply({
     ...plain,
     metadata: metadata("ModelDeployment", "strange"),
+    status: strangeServing(),
     spec: { ...plain.spec, resources: { cpu, memory } },
   } as ModelDeployment);
-  await cluster.updateStatus(applied, strangeServing());
 }
 
 /** What the operator says of a deployment, as far as the API lets it be any text. */
