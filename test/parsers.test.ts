@@ -7,14 +7,17 @@ import { describe, expect, test } from "vitest";
 import { encodeFrame, FrameReader } from "../inference-server/runtime/frames.ts";
 import { Journal } from "../operator/agent/journal.ts";
 import { JournalEntry } from "../operator/api/journal.ts";
+import { ModelManifest } from "../operator/api/model-manifest.ts";
 import { ORIGIN, originOf, shortOrigin } from "../operator/api/origin.ts";
 import { podStatus } from "../operator/api/pod-status.ts";
+import { LogGrant, segmentKey } from "../operator/api/prediction-log.ts";
 import { linesOf, segmentsOfPart } from "../operator/cli/segment-frames.ts";
 import { quotaOf, retryAfterHeader } from "../operator/llm/gemini/quota.ts";
 import { toReply } from "../operator/llm/gemini/reply.ts";
 import { MemoryStore } from "../operator/storage/memory-store.ts";
 import { packTar, unpackTar } from "../operator/storage/tar.ts";
 import { prepared } from "./builders/entries.ts";
+import { modelManifest } from "./builders/model-manifest.ts";
 
 const bytes = fc.uint8Array({ maxLength: 400 });
 const DAY = 86_400;
@@ -32,6 +35,28 @@ const spoilt = (whole: Buffer) =>
       .tuple(fc.nat(whole.length - 1), fc.nat(40))
       .map(([at, count]) => Buffer.concat([whole.subarray(0, at), whole.subarray(at + count + 1)])),
   );
+
+/** The value with another one, of any kind, in any of its places. */
+const changed = (whole: unknown) =>
+  fc
+    .tuple(
+      fc.constantFrom(...placesOf(whole)),
+      fc.oneof(fc.jsonValue(), fc.string(), fc.double(), fc.constant(null)),
+    )
+    .map(([place, by]) => withAt(whole, place, by));
+
+type Place = readonly (string | number)[];
+
+function placesOf(value: unknown, place: Place = []): Place[] {
+  if (typeof value !== "object" || value === null) return [place];
+  return [place, ...Object.entries(value).flatMap(([key, inner]) => placesOf(inner, [...place, key]))];
+}
+
+function withAt(value: unknown, [key, ...rest]: Place, by: unknown): unknown {
+  if (key === undefined) return by;
+  const inner = withAt((value as Record<string, unknown>)[key], rest, by);
+  return Array.isArray(value) ? value.with(Number(key), inner) : { ...(value as object), [key]: inner };
+}
 
 /** The value, or undefined where it was refused with an error. */
 async function tried<T>(what: () => Promise<T> | T): Promise<T | undefined> {
@@ -190,6 +215,38 @@ describe("anything instead of", () => {
         expect(originOf(resource)).toMatch(/^[-0-9a-f]{36}$/);
         expect(shortOrigin(resource)).toMatch(/^[0-9a-f]{8}$/);
       }),
+    );
+  });
+
+  test("a model.json is refused, or says what the schema has and nothing else", () => {
+    const whole = modelManifest({ name: "m", task: "Regression", target: "y", classes: [], metric: "Rmse" });
+    fc.assert(
+      fc.property(changed(whole), (given) => {
+        const { success, data } = ModelManifest.safeParse(given);
+        if (success) expect(ModelManifest.parse(JSON.parse(JSON.stringify(data)))).toEqual(data);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("a grant to send a log is refused, or leads over HTTP to a prefix of predictions", () => {
+    const whole = {
+      url: "http://store:9000/bucket",
+      fields: { policy: "p", "x-amz-signature": "s" },
+      prefix: "predictions/team/churn/",
+      expires: "2026-01-02T00:00:00Z",
+    };
+    fc.assert(
+      fc.property(changed(whole), (given) => {
+        const { success, data } = LogGrant.safeParse(given);
+        if (!success) return;
+        expect(data.url).toMatch(/^https?:/);
+        expect(segmentKey(data.prefix, 0, "server", "0000000000000-00000000")).toMatch(
+          /^predictions\/[^/]+\/[^/]+\//,
+        );
+        expect(data.prefix).not.toContain("//");
+      }),
+      { numRuns: 300 },
     );
   });
 

@@ -148,8 +148,16 @@ export class S3Store implements ArtifactStore, Grants, Pages, Streams {
       const page = await this.#attempt(`list ${prefix}`, () =>
         this.#client.listObjectsV2Query(this.#options.bucket, prefix, token, "", PAGE, ""),
       );
-      for (const { name } of page.objects) if (name !== undefined) keys.push(name);
-      token = page.isTruncated ? page.nextContinuationToken : "";
+      keys.push(...namesBelow(prefix, page.objects));
+      const next = page.isTruncated ? page.nextContinuationToken : "";
+      if (next !== "" && next === token) {
+        const { origin } = new URL(this.#options.endpoint);
+        throw new StoreError(
+          "StoreRefused",
+          `the store at ${origin} says again and again that there is more of ${prefix}, and tells of the same; expected a listing that ends`,
+        );
+      }
+      token = next;
     } while (token !== "");
     // S3 sorts by UTF-8 bytes, and everyone here by UTF-16 units.
     return keys.sort();
@@ -168,7 +176,7 @@ export class S3Store implements ArtifactStore, Grants, Pages, Streams {
     const { objects } = await this.#attempt(`list ${prefix}`, () =>
       this.#client.listObjectsV2Query(this.#options.bucket, prefix, "", "", Math.min(count, PAGE), after),
     );
-    return objects.flatMap(({ name }) => (name === undefined ? [] : [name]));
+    return namesBelow(prefix, objects);
   }
 
   async deleteKeys(keys: readonly string[]): Promise<void> {
@@ -259,6 +267,11 @@ export class S3Store implements ArtifactStore, Grants, Pages, Streams {
       `the store at ${origin} refused to ${what} in bucket ${bucket}: ${detail}; check bucket, credentials and their rights`,
     );
   }
+}
+
+/** What else a listing names is none of what was asked for, and may be about to be deleted. */
+function namesBelow(prefix: string, objects: readonly { readonly name?: string }[]): string[] {
+  return objects.flatMap(({ name }) => (typeof name === "string" && name.startsWith(prefix) ? [name] : []));
 }
 
 /** Requests that end when the store falls silent, and answers that tell to come back later, read to their end. */
