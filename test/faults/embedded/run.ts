@@ -28,7 +28,7 @@ export async function runSchedule(given: number | Schedule, broken: Broken = {})
   const world = new World(schedule, time, broken);
   const { account } = world;
   world.begin();
-  const isOver = await time.pass(() => world.isOver && time.seconds > CALM_AFTER, CALM_AFTER + TO_END);
+  const isOver = await time.pass(() => time.seconds > CALM_AFTER && world.isOver, CALM_AFTER + TO_END);
   if (isOver) await account.check();
   else account.violate(`not over after ${time.seconds} s: ${world.open.join("; ")}`);
   world.deleteAll();
