@@ -27,7 +27,7 @@ function gateway(): Gateway {
   const cluster = new MemoryCluster();
   return {
     about: { mode: "Embedded", version: "1.0.0", providers: ["Offline"], namespace: "default" },
-    list: async (kind) => cluster.list(kind),
+    rows: async () => [],
     async get(kind, { namespace, name }) {
       const found = await cluster.get(kind, `${namespace}/${name}`);
       if (!found) throw new ConsoleError("Missing", `there is no ${kind} ${namespace}/${name}`);
