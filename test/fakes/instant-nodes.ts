@@ -17,6 +17,18 @@ export function runPods(api: KubernetesApi, { before, onFailure }: NodesOptions)
       phase,
       containerStatuses: spec.containers.map(({ name }: Json) => ({ name, state })),
     });
+  const busy = new Set<string>();
+  api.holds = (collection, { metadata }) => collection === PODS && busy.has(metadata.uid);
+  const live = async (pod: Json): Promise<void> => {
+    const { namespace, name, uid } = pod.metadata;
+    busy.add(uid);
+    try {
+      await run(pod);
+    } finally {
+      busy.delete(uid);
+      api.release(PODS, namespace, name);
+    }
+  };
   const run = async (pod: Json): Promise<void> => {
     await before?.(pod);
     setStatus(pod, "Running", { running: {} });
@@ -24,6 +36,6 @@ export function runPods(api: KubernetesApi, { before, onFailure }: NodesOptions)
     setStatus(pod, "Succeeded", { terminated: { exitCode: 0, reason: "Completed" } });
   };
   api.onChange(({ type, collection, object }) => {
-    if (type === "ADDED" && collection === PODS) run(object).catch(onFailure);
+    if (type === "ADDED" && collection === PODS) live(object).catch(onFailure);
   });
 }

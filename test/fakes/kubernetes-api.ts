@@ -130,6 +130,16 @@ export class KubernetesApi implements AsyncDisposable {
     return this.close();
   }
 
+  /** Whether a deleted object is there until it is released, as a pod that its node has yet to end; not where it is deleted by force. */
+  holds: (collection: string, object: Json) => boolean = () => false;
+
+  /** Lets a deleted object go that was held. */
+  release(collection: string, namespace: string, name: string): void {
+    const present = this.get(collection, namespace, name);
+    if (present?.metadata.deletionTimestamp !== undefined && !present.metadata.finalizers?.length)
+      this.#erase(collection, present);
+  }
+
   /** Calls back with each change from now on: ADDED, MODIFIED or DELETED. */
   onChange(listener: (change: Change) => void): void {
     this.#listeners.add(listener);
@@ -208,7 +218,8 @@ export class KubernetesApi implements AsyncDisposable {
       const uid = body?.preconditions?.uid;
       if (uid !== undefined && uid !== present.metadata.uid)
         throw new ApiRefusal(409, "Conflict", "the uid in the precondition is not that of the object");
-      return answer(response, 200, this.#remove(place.collection, present));
+      const isForced = body?.gracePeriodSeconds === 0;
+      return answer(response, 200, this.#remove(place.collection, present, isForced));
     }
     throw new ApiRefusal(405, "MethodNotAllowed", `${verb} is not spoken here`);
   }
@@ -268,12 +279,13 @@ export class KubernetesApi implements AsyncDisposable {
     );
     if (isDeepStrictEqual(object, present)) return present;
     const isGone = object.metadata.deletionTimestamp !== undefined && !object.metadata.finalizers?.length;
-    if (isGone) return this.#erase(collection, object);
+    if (isGone && !this.holds(collection, object)) return this.#erase(collection, object);
     return this.#store("MODIFIED", collection, object);
   }
 
-  #remove(collection: string, present: Json): Json {
-    if (!present.metadata.finalizers?.length) return this.#erase(collection, present);
+  #remove(collection: string, present: Json, isForced = false): Json {
+    const isHeld = !isForced && this.holds(collection, present);
+    if (!present.metadata.finalizers?.length && !isHeld) return this.#erase(collection, present);
     if (present.metadata.deletionTimestamp !== undefined) return present;
     const deletionTimestamp = new Date().toISOString().replace(/\.\d+Z$/, "Z");
     return this.#write(collection, present, {
