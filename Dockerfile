@@ -28,8 +28,8 @@ RUN npm run build
 FROM ${PYTHON_IMAGE} AS runner
 WORKDIR /opt/autoai/runner
 COPY runner/bootstrap.txt runner/requirements.txt runner/environment.txt runner/pyproject.toml ./
-# Bytecode is compiled by one process, in the order of names, and names its source by content: compiled by several, or by the time of the source,
-# it would be other bytes each time, and stale once the times of files are set.
+# Bytecode names its source by content: by the time of the source it would be other bytes each time, and stale once the times of files are set.
+# One process compiles it in the order of names, so that it depends on no other.
 RUN pip install --no-cache-dir --no-compile --require-hashes --only-binary :all: -r bootstrap.txt \
  && uv pip install --system --no-cache --require-hashes --only-binary :all: -r requirements.txt \
  && python -m compileall -q --invalidation-mode unchecked-hash "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
