@@ -278,9 +278,11 @@ def found(sign: str) -> str:
         for name in names:
             with contextlib.suppress(OSError):
                 path = Path(top) / name
-                if path.is_file() and path.stat().st_size < 1 << 20 and sign.encode() in path.read_bytes():
-                    if name != Path(sys.argv[1]).name:
-                        return f"found in {path}"
+                # The program that looks has it too.
+                if name == Path(sys.argv[1]).name or not path.is_file() or path.stat().st_size >= 1 << 20:
+                    continue
+                if sign.encode() in path.read_bytes():
+                    return f"found in {path}"
     raise Refused
 
 
