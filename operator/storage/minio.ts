@@ -248,11 +248,11 @@ export class S3Store implements ArtifactStore, Grants, Pages, Streams {
   #explain(what: string, error: unknown): StoreError {
     const { endpoint, bucket, accessKey, secretKey } = this.#options;
     const { origin } = new URL(endpoint);
-    const said = error instanceof Error ? error.message : String(error);
     // What a server says is a stranger's text: it may repeat what it was sent.
     const shown = [accessKey, secretKey]
       .filter((secret) => secret !== "")
-      .reduce((text, secret) => text.replaceAll(secret, "…"), said.slice(0, 400))
+      .reduce((text, secret) => text.replaceAll(secret, "…"), messageOf(error))
+      .slice(0, 400)
       .replaceAll(/\?\S+/g, "?…");
     const code = codeOf(error);
     const detail = code === undefined || shown.includes(code) ? shown : `${code}: ${shown}`;
@@ -295,11 +295,17 @@ function codeOf(error: unknown): string | undefined {
   return typeof code === "string" ? code : undefined;
 }
 
+/** The client puts into an error's message what stands in a reply's element, which is an object where that has elements of its own. */
+function messageOf(error: unknown): string {
+  const message: unknown = error instanceof Error ? error.message : error;
+  return typeof message === "string" ? message : (JSON.stringify(message) ?? String(message));
+}
+
 /** Whether the same request may succeed a moment later. */
 function isPassing(error: unknown): boolean {
   const code = codeOf(error);
   if (code !== undefined && PASSING_CODES.has(code)) return true;
-  const said = error instanceof Error ? error.message : "";
+  const said = error instanceof Error ? messageOf(error) : "";
   return /Retryable HTTP status|socket hang up|aborted|network socket disconnected/i.test(said);
 }
 
