@@ -39,6 +39,17 @@ export function watchStatuses(api: Pick<ApiServer, "request" | "watch">): Status
   };
 }
 
+/**
+ * A spec that changed while a status was on its way has one of the spec before it, and so has a version before which a broken watch missed
+ * some: kstatus takes both for in progress. Whatever else it says has to be right.
+ */
+function ofItsGeneration(version: Resource): Resource {
+  const { observedGeneration = 0 } = (version.status ?? {}) as { observedGeneration?: number };
+  const { generation = 0 } = version.metadata;
+  if (observedGeneration === 0 || observedGeneration >= generation) return version;
+  return { ...version, metadata: { ...version.metadata, generation: observedGeneration } };
+}
+
 function watchKind(
   api: Pick<ApiServer, "request" | "watch">,
   kind: KindName,
@@ -62,7 +73,7 @@ function watchKind(
       // A new spec is seen with the old status, until the next reconcile.
       if (isDeepStrictEqual(version.status, earlier?.status)) return;
       const name = `${kind} ${key}, version ${resourceVersion}`;
-      onStatus(kstatusFaults(version, earlier).map((fault) => `${name}: ${fault}`));
+      onStatus(kstatusFaults(ofItsGeneration(version), earlier).map((fault) => `${name}: ${fault}`));
     },
     // What comes next is a list: of the versions between that and the last one nobody knows.
     onRestart: (reason) => {
