@@ -248,6 +248,12 @@ describe("the whole way", () => {
       await page.getByRole("button", { name: "Deploy" }).click();
       await page.getByRole("dialog").getByRole("button", { name: "Deploy" }).click();
       await heading(ada, "Models");
+      // Of servers with a whole CPU a small node has no room for two, and the next model's come before these go.
+      const resources = JSON.stringify({ spec: { resources: { cpu: "300m" } } });
+      await cluster.kubectl(
+        ...["patch", "modeldeployments.autoai.dev", "customers", "-n", namespace],
+        ...["--type=merge", "-p", resources],
+      );
       await page
         .getByRole("region", { name: "deployments", exact: true })
         .getByText("Ready", { exact: true })
