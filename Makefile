@@ -1,6 +1,6 @@
 # make help tells the targets. Each one installs what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo soak sbom reproducible audit test cluster cluster-down generate format faults attacks clean
+.PHONY: help setup demo soak sbom restore reproducible audit test cluster cluster-down generate format faults attacks clean
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 28
@@ -37,6 +37,11 @@ soak: ## 240 jobs made, suspended and deleted, one for each minute of four hours
 sbom: ## bills of materials of the four images, by CycloneDX, into sbom/
 	@scripts/setup --dev
 	@scripts/sbom
+
+restore: ## lose this machine's cluster with its store in the middle of a job, and bring it back by the commands of docs/backup.md
+	@scripts/setup --dev
+	@command -v rclone >/dev/null || apt-get install --yes --no-install-recommends rclone
+	@eval "$$(test/cluster/up --without-operator)" && AUTOAI_RESTORE=$(or $(ARGS),short) npx vitest run --project cluster test/cluster/backup.test.ts
 
 reproducible: ## build each image twice from nothing, and say where the two differ (root, on Linux)
 	@scripts/setup --dev

@@ -26,6 +26,8 @@ export default defineConfig({
         test: {
           name: "cluster",
           include: ["test/cluster/*.test.ts"],
+          // It takes minutes, and everything that is on the cluster: `make restore` runs it.
+          exclude: process.env.AUTOAI_RESTORE ? [] : ["test/cluster/backup.test.ts"],
           setupFiles: ["test/cluster/setup.ts"],
           fileParallelism: false,
         },
