@@ -502,6 +502,12 @@ describe("keys alone", () => {
       await expect.poll(focused, { timeout: MINUTES }).toBe("Stop and delete");
       await page.keyboard.press("Enter");
       await page.getByRole("dialog").getByText("go for good").waitFor();
+      // Until the dialog has the focus, the button that opened it does, which has the same name.
+      await expect
+        .poll(() => page.evaluate(`document.activeElement?.closest("[role=dialog]") != null`), {
+          timeout: MINUTES,
+        })
+        .toBe(true);
       await press("Stop and delete");
       await heading("Jobs").waitFor();
 
