@@ -12,11 +12,13 @@ import { ModelDeployment, type ModelDeploymentStatus } from "../../operator/api/
 import { TrainingJob } from "../../operator/api/trainingjob.ts";
 import { journalPrefix } from "../../operator/evaluation/context.ts";
 import { archiveIn, archiveKey, environmentLockKey } from "../../operator/sandbox/environment-keys.ts";
+import { IN_FLIGHT_METRIC } from "../../operator/serving/manifests.ts";
 import type { S3Store } from "../../operator/storage/minio.ts";
 import { breaches } from "../chart/restricted.ts";
 import { eventually, withCluster } from "./cluster.ts";
 import { type Client, clientIn } from "./load.ts";
 import { environmentsClaim } from "./minio-pod.ts";
+import { metricsAdapter } from "./metrics-adapter.ts";
 import { type Environment, pickled, plant } from "./planted.ts";
 import { processesOf } from "./processes.ts";
 import { artifactStore } from "./store.ts";
@@ -419,7 +421,8 @@ function inferences(account: string): Promise<{ code: number; out: string; error
   });
 }
 
-test(
+// These three mostly wait, each for something else: at once.
+test.concurrent(
   "a model that raises, forks, connects, sleeps, leaks or ends never takes its front down",
   async () => {
     await deploy("wild", {
@@ -455,7 +458,7 @@ test(
   3 * MINUTES,
 );
 
-test(
+test.concurrent(
   "an exported model is served without Python where it is asked for, and only behind the gate",
   async () => {
     await planted("graph", 5, { exported: 5 });
@@ -481,34 +484,26 @@ test(
   4 * MINUTES,
 );
 
-test(
-  "an autoscaler decides how many servers there are, by what the spec says of it, until it is taken out again",
+// The API server finds the adapter on this machine.
+test.concurrent.runIf(cluster.own)(
+  "requests in flight decide how many servers there are, by the cluster's autoscaler, until it is taken out of the spec",
   async () => {
-    const scaled = (minReplicas: number, maxReplicas: number) =>
-      deploy("graph", {
-        ...{
-          runtime: "Onnx",
-          resources: { cpu: "100m", memory: "256Mi" },
-          modelRef: { trainingJob: "graph" },
-        },
-        autoscaling: { minReplicas, maxReplicas, targetCpuPercent: 60 },
-      });
-    const autoscaler = () => cluster.get<Json>("horizontalpodautoscalers", namespace, "graph");
-    await scaled(1, 2);
-    await eventually("the autoscaler", 30, async () => (await autoscaler())?.spec.maxReplicas === 2);
-    expect((await autoscaler()).spec).toMatchObject({
-      scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "graph" },
-      metrics: [{ resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 60 } } }],
-    });
-    // What it is told by the spec it does without metrics too, of which this cluster has none.
-    await scaled(2, 3);
-    const status = await until("graph", "two servers", ({ replicas }) => replicas === 2, 120);
-    expect(status.modelDigest).toBe(digests.graph);
-    expect((await autoscaler()).status.conditions).toContainEqual(
-      expect.objectContaining({ type: "AbleToScale", status: "True" }),
-    );
-    expect((await autoscaler()).spec.maxReplicas).toBe(3);
-    await cluster.kubectl("delete", "modeldeployments.autoai.dev", "graph", "-n", namespace);
+    const autoscaler = () => cluster.get<Json>("horizontalpodautoscalers", namespace, "steady");
+    const model = { modelRef: { trainingJob: "two" } };
+    await using _ = await metricsAdapter(cluster, namespace, IN_FLIGHT_METRIC);
+    const autoscaling = { minReplicas: 1, maxReplicas: 2, targetInFlightRequests: 2 };
+    await deploy("steady", { ...model, autoscaling });
+    await eventually("the autoscaler", 30, autoscaler);
+    // As anyone may who does not want to wait for the usual five minutes: the operator says nothing of it.
+    const behavior = { scaleDown: { stabilizationWindowSeconds: 0 } };
+    const patch = JSON.stringify({ spec: { behavior } });
+    await cluster.kubectl("patch", "hpa", "steady", "-n", namespace, "--type=merge", "-p", patch);
+    const stop = await client.load(url("steady"), { rows: [{ ask: "wait" }] }, CONNECTIONS, values);
+    await until("steady", "a second server", ({ replicas }) => replicas === 2, 90);
+    expect(await stop()).toMatchObject({ failures: {}, wrong: 0 });
+    await until("steady", "one server", ({ replicas }) => replicas === 1, 90);
+    expect((await autoscaler()).spec.behavior).toMatchObject(behavior);
+    await deploy("steady", { ...model, replicas: 1 });
     await eventually("the end of the autoscaler", 60, async () => (await autoscaler()) === undefined);
   },
   5 * MINUTES,
@@ -517,14 +512,22 @@ test(
 test(
   "what is deleted leaves nothing",
   async () => {
-    await cluster.kubectl("delete", "modeldeployments.autoai.dev", "steady", "wild", "-n", namespace);
+    await cluster.kubectl(
+      "delete",
+      "modeldeployments.autoai.dev",
+      "steady",
+      "wild",
+      "graph",
+      "-n",
+      namespace,
+    );
     await nothingLeft(/steady|wild|graph/);
   },
   2 * MINUTES,
 );
 
 describe("a job that is to deploy", () => {
-  test(
+  test.concurrent(
     "has its model answer at the Service once it is READY, as what its status says",
     async () => {
       // Only now: a server of a job's own takes a whole CPU.
@@ -551,6 +554,38 @@ describe("a job that is to deploy", () => {
     5 * MINUTES,
   );
 
+  // In a namespace of its own, and so meanwhile.
+  test.concurrent(
+    "where there is no claim for environments, servers fetch theirs from the store, by its bytes",
+    async () => {
+      const fetched = await environmentOf(bare);
+      const archive = (await archiveIn(store, bare, fetched.digest)) as string;
+      const planted = { ...fetched, archive };
+      const digest = await plant(cluster, store, bare, planted, { name: "one", value: 1 });
+      await deploy("one", { modelRef: { trainingJob: "one" } }, bare);
+      const statusOf = async () =>
+        ModelDeployment.parse(await cluster.get("modeldeployments.autoai.dev", bare, "one")).status ?? {};
+      await eventually("the server", 120, async () => serves(digest)(await statusOf()));
+      const answer = await client.ask(`http://one.${bare}.svc/predict`, NOTHING);
+      expect(answer).toMatchObject({ status: 200, body: { predictions: [1] } });
+      // Who can write to the store puts something else in the place of the archive.
+      await store.put(archiveKey(bare, fetched.digest, archive), await pickled("Poison()"));
+      const next = await plant(cluster, store, bare, planted, { name: "two", value: 2 });
+      await deploy("one", { modelRef: { trainingJob: "two" } }, bare);
+      await eventually(
+        "the refusal",
+        120,
+        async () => condition(await statusOf(), "Stalled")?.status === "True",
+      );
+      expect(await statusOf()).toMatchObject({
+        modelDigest: digest,
+        lastFailure: expect.stringMatching(/^DigestMismatch: the archive of the environment was changed/),
+      });
+      expect(next).not.toBe(digest);
+    },
+    5 * MINUTES,
+  );
+
   test("in pods that are restricted, without a token", async () => {
     const [pod] = await podsOf("churn");
     expect(breaches(pod.spec)).toEqual([]);
@@ -570,33 +605,3 @@ describe("a job that is to deploy", () => {
   );
 });
 
-test(
-  "where there is no claim for environments, servers fetch theirs from the store, by its bytes",
-  async () => {
-    const fetched = await environmentOf(bare);
-    const archive = (await archiveIn(store, bare, fetched.digest)) as string;
-    const planted = { ...fetched, archive };
-    const digest = await plant(cluster, store, bare, planted, { name: "one", value: 1 });
-    await deploy("one", { modelRef: { trainingJob: "one" } }, bare);
-    const statusOf = async () =>
-      ModelDeployment.parse(await cluster.get("modeldeployments.autoai.dev", bare, "one")).status ?? {};
-    await eventually("the server", 120, async () => serves(digest)(await statusOf()));
-    const answer = await client.ask(`http://one.${bare}.svc/predict`, NOTHING);
-    expect(answer).toMatchObject({ status: 200, body: { predictions: [1] } });
-    // Who can write to the store puts something else in the place of the archive.
-    await store.put(archiveKey(bare, fetched.digest, archive), await pickled("Poison()"));
-    const next = await plant(cluster, store, bare, planted, { name: "two", value: 2 });
-    await deploy("one", { modelRef: { trainingJob: "two" } }, bare);
-    await eventually(
-      "the refusal",
-      120,
-      async () => condition(await statusOf(), "Stalled")?.status === "True",
-    );
-    expect(await statusOf()).toMatchObject({
-      modelDigest: digest,
-      lastFailure: expect.stringMatching(/^DigestMismatch: the archive of the environment was changed/),
-    });
-    expect(next).not.toBe(digest);
-  },
-  5 * MINUTES,
-);

@@ -25,6 +25,8 @@ class Model:
         """What the row asks for."""
         if ask == "sleep":
             time.sleep(3600)
+        if ask == "wait":
+            time.sleep(0.02)
         if ask == "raise":
             raise RuntimeError("as it was asked")
         if ask == "leak":
