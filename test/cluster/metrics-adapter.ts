@@ -26,8 +26,10 @@ export async function metricsAdapter(
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     };
     const { pathname, searchParams } = new URL(url, "https://adapter");
-    if (pathname === API) return answer(200, resources(metric));
-    if (pathname !== `${API}/namespaces/${namespace}/pods/*/${metric}`) return answer(404, {});
+    // The API server writes `*` as %2A.
+    const path = decodeURIComponent(pathname);
+    if (path === API) return answer(200, resources(metric));
+    if (path !== `${API}/namespaces/${namespace}/pods/*/${metric}`) return answer(404, {});
     try {
       answer(200, await values(cluster, namespace, searchParams.get("labelSelector") ?? "", metric));
     } catch (error) {
