@@ -17,8 +17,8 @@ import type { S3Store } from "../../operator/storage/minio.ts";
 import { breaches } from "../chart/restricted.ts";
 import { eventually, withCluster } from "./cluster.ts";
 import { type Client, clientIn } from "./load.ts";
-import { environmentsClaim } from "./minio-pod.ts";
 import { metricsAdapter } from "./metrics-adapter.ts";
+import { environmentsClaim } from "./minio-pod.ts";
 import { type Environment, pickled, plant } from "./planted.ts";
 import { processesOf } from "./processes.ts";
 import { artifactStore } from "./store.ts";
@@ -485,8 +485,9 @@ test.concurrent(
 );
 
 // The API server finds the adapter on this machine.
-test.concurrent.runIf(cluster.own)(
+test.runIf(cluster.own)(
   "requests in flight decide how many servers there are, by the cluster's autoscaler, until it is taken out of the spec",
+  { concurrent: true, timeout: 5 * MINUTES },
   async () => {
     const autoscaler = () => cluster.get<Json>("horizontalpodautoscalers", namespace, "steady");
     const model = { modelRef: { trainingJob: "two" } };
@@ -506,7 +507,6 @@ test.concurrent.runIf(cluster.own)(
     await deploy("steady", { ...model, replicas: 1 });
     await eventually("the end of the autoscaler", 60, async () => (await autoscaler()) === undefined);
   },
-  5 * MINUTES,
 );
 
 test(
@@ -604,4 +604,3 @@ describe("a job that is to deploy", () => {
     3 * MINUTES,
   );
 });
-
