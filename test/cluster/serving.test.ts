@@ -421,7 +421,7 @@ function inferences(account: string): Promise<{ code: number; out: string; error
   });
 }
 
-// These three mostly wait, each for something else: at once.
+// These two mostly wait, each for something else: at once.
 test.concurrent(
   "a model that raises, forks, connects, sleeps, leaks or ends never takes its front down",
   async () => {
@@ -487,24 +487,24 @@ test.concurrent(
 // The API server finds the adapter on this machine.
 test.runIf(cluster.own)(
   "requests in flight decide how many servers there are, by the cluster's autoscaler, until it is taken out of the spec",
-  { concurrent: true, timeout: 5 * MINUTES },
+  { timeout: 5 * MINUTES },
   async () => {
-    const autoscaler = () => cluster.get<Json>("horizontalpodautoscalers", namespace, "steady");
+    const autoscaler = () => cluster.get<Json>("horizontalpodautoscalers", namespace, "scaled");
     const model = { modelRef: { trainingJob: "two" } };
     await using _ = await metricsAdapter(cluster, namespace, IN_FLIGHT_METRIC);
     const autoscaling = { minReplicas: 1, maxReplicas: 2, targetInFlightRequests: 2 };
-    await deploy("steady", { ...model, autoscaling });
+    await deploy("scaled", { ...model, autoscaling });
     await eventually("the autoscaler", 30, autoscaler);
     // As anyone may who does not want to wait for the usual five minutes: the operator says nothing of it.
     const behavior = { scaleDown: { stabilizationWindowSeconds: 0 } };
     const patch = JSON.stringify({ spec: { behavior } });
-    await cluster.kubectl("patch", "hpa", "steady", "-n", namespace, "--type=merge", "-p", patch);
-    const stop = await client.load(url("steady"), { rows: [{ ask: "wait" }] }, CONNECTIONS, values);
-    await until("steady", "a second server", ({ replicas }) => replicas === 2, 90);
+    await cluster.kubectl("patch", "hpa", "scaled", "-n", namespace, "--type=merge", "-p", patch);
+    const stop = await client.load(url("scaled"), { rows: [{ ask: "wait" }] }, CONNECTIONS, values);
+    await until("scaled", "a second server", ({ replicas }) => replicas === 2, 90);
     expect(await stop()).toMatchObject({ failures: {}, wrong: 0 });
-    await until("steady", "one server", ({ replicas }) => replicas === 1, 90);
+    await until("scaled", "one server", ({ replicas }) => replicas === 1, 90);
     expect((await autoscaler()).spec.behavior).toMatchObject(behavior);
-    await deploy("steady", { ...model, replicas: 1 });
+    await deploy("scaled", { ...model, replicas: 1 });
     await eventually("the end of the autoscaler", 60, async () => (await autoscaler()) === undefined);
   },
 );
@@ -518,16 +518,17 @@ test(
       "steady",
       "wild",
       "graph",
+      "scaled",
       "-n",
       namespace,
     );
-    await nothingLeft(/steady|wild|graph/);
+    await nothingLeft(/steady|wild|graph|scaled/);
   },
   2 * MINUTES,
 );
 
 describe("a job that is to deploy", () => {
-  test.concurrent(
+  test(
     "has its model answer at the Service once it is READY, as what its status says",
     async () => {
       // Only now: a server of a job's own takes a whole CPU.
@@ -554,8 +555,7 @@ describe("a job that is to deploy", () => {
     5 * MINUTES,
   );
 
-  // In a namespace of its own, and so meanwhile.
-  test.concurrent(
+  test(
     "where there is no claim for environments, servers fetch theirs from the store, by its bytes",
     async () => {
       const fetched = await environmentOf(bare);
