@@ -490,7 +490,8 @@ test.runIf(cluster.own)(
   { timeout: 5 * MINUTES },
   async () => {
     const autoscaler = () => cluster.get<Json>("horizontalpodautoscalers", namespace, "scaled");
-    const model = { modelRef: { trainingJob: "two" } };
+    // Two of them find room beside the servers of the other tests.
+    const model = { modelRef: { trainingJob: "two" }, resources: { cpu: "150m", memory: "768Mi" } };
     await using _ = await metricsAdapter(cluster, namespace, IN_FLIGHT_METRIC);
     const autoscaling = { minReplicas: 1, maxReplicas: 2, targetInFlightRequests: 2 };
     await deploy("scaled", { ...model, autoscaling });
