@@ -556,37 +556,6 @@ describe("a job that is to deploy", () => {
     5 * MINUTES,
   );
 
-  test(
-    "where there is no claim for environments, servers fetch theirs from the store, by its bytes",
-    async () => {
-      const fetched = await environmentOf(bare);
-      const archive = (await archiveIn(store, bare, fetched.digest)) as string;
-      const planted = { ...fetched, archive };
-      const digest = await plant(cluster, store, bare, planted, { name: "one", value: 1 });
-      await deploy("one", { modelRef: { trainingJob: "one" } }, bare);
-      const statusOf = async () =>
-        ModelDeployment.parse(await cluster.get("modeldeployments.autoai.dev", bare, "one")).status ?? {};
-      await eventually("the server", 120, async () => serves(digest)(await statusOf()));
-      const answer = await client.ask(`http://one.${bare}.svc/predict`, NOTHING);
-      expect(answer).toMatchObject({ status: 200, body: { predictions: [1] } });
-      // Who can write to the store puts something else in the place of the archive.
-      await store.put(archiveKey(bare, fetched.digest, archive), await pickled("Poison()"));
-      const next = await plant(cluster, store, bare, planted, { name: "two", value: 2 });
-      await deploy("one", { modelRef: { trainingJob: "two" } }, bare);
-      await eventually(
-        "the refusal",
-        120,
-        async () => condition(await statusOf(), "Stalled")?.status === "True",
-      );
-      expect(await statusOf()).toMatchObject({
-        modelDigest: digest,
-        lastFailure: expect.stringMatching(/^DigestMismatch: the archive of the environment was changed/),
-      });
-      expect(next).not.toBe(digest);
-    },
-    5 * MINUTES,
-  );
-
   test("in pods that are restricted, without a token", async () => {
     const [pod] = await podsOf("churn");
     expect(breaches(pod.spec)).toEqual([]);
@@ -605,3 +574,34 @@ describe("a job that is to deploy", () => {
     3 * MINUTES,
   );
 });
+
+test(
+  "where there is no claim for environments, servers fetch theirs from the store, by its bytes",
+  async () => {
+    const fetched = await environmentOf(bare);
+    const archive = (await archiveIn(store, bare, fetched.digest)) as string;
+    const planted = { ...fetched, archive };
+    const digest = await plant(cluster, store, bare, planted, { name: "one", value: 1 });
+    await deploy("one", { modelRef: { trainingJob: "one" } }, bare);
+    const statusOf = async () =>
+      ModelDeployment.parse(await cluster.get("modeldeployments.autoai.dev", bare, "one")).status ?? {};
+    await eventually("the server", 120, async () => serves(digest)(await statusOf()));
+    const answer = await client.ask(`http://one.${bare}.svc/predict`, NOTHING);
+    expect(answer).toMatchObject({ status: 200, body: { predictions: [1] } });
+    // Who can write to the store puts something else in the place of the archive.
+    await store.put(archiveKey(bare, fetched.digest, archive), await pickled("Poison()"));
+    const next = await plant(cluster, store, bare, planted, { name: "two", value: 2 });
+    await deploy("one", { modelRef: { trainingJob: "two" } }, bare);
+    await eventually(
+      "the refusal",
+      120,
+      async () => condition(await statusOf(), "Stalled")?.status === "True",
+    );
+    expect(await statusOf()).toMatchObject({
+      modelDigest: digest,
+      lastFailure: expect.stringMatching(/^DigestMismatch: the archive of the environment was changed/),
+    });
+    expect(next).not.toBe(digest);
+  },
+  5 * MINUTES,
+);
