@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -41,6 +41,14 @@ describe.each([
       `expected a kubeconfig where KUBECONFIG points, at ${path}, found: ENOENT: no such file or directory, open '${path}'. ` +
         "Set KUBECONFIG to the path of your cluster's, or unset it to use ~/.kube/config",
     );
+  });
+
+  test("where it is no YAML, says so in one line, without what stands in it", async () => {
+    const path = join(folder, "spoilt");
+    writeFileSync(path, "users:\n  - name: ada\n  token: [very-secret\n");
+    const { message } = await failure(path);
+    expect(message).toMatch(/^expected a kubeconfig where KUBECONFIG points.* Set KUBECONFIG.*$/);
+    expect(message).not.toContain("very-secret");
   });
 
   test("where it is a folder, the same", async () => {

@@ -86,3 +86,21 @@ test("of a server that restarts no version is missed; where it has forgotten som
   await seen(5);
   expect(watch.faults).toEqual([expect.stringContaining("Ready, Reconciling, Stalled are - - -")]);
 });
+
+test("a status that is first seen with the spec after its own is read by its own", async () => {
+  write(status(READY, 0));
+  await seen(1);
+  api.endWatches();
+  write(status(WORKING, 1));
+  api.put(DATASETS, {
+    ...api.get(DATASETS, "ns", "rows"),
+    spec: { source: { uri: "https://example.org/rows.csv" } },
+  });
+  api.compact();
+  await seen(2);
+  expect(watch.faults).toEqual([]);
+  // Which excuses nothing else.
+  write({ observedGeneration: 1 });
+  await seen(3);
+  expect(watch.faults).toEqual([expect.stringContaining("Ready, Reconciling, Stalled are - - -")]);
+});

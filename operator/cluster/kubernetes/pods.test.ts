@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { ApiError } from "./api-server.ts";
-import { refusalOf } from "./pods.ts";
+import { KubernetesApi } from "../../../test/fakes/kubernetes-api.ts";
+import { ApiError, ApiServer } from "./api-server.ts";
+import { KubernetesPods, refusalOf } from "./pods.ts";
 import { PUBLIC_INDEX, toolPolicies } from "./tool-policies.ts";
 
 test.each([
@@ -40,4 +41,23 @@ test("an execution may reach the store alone; installing may resolve names and r
     expect(ingress).toEqual([]);
     expect(policyTypes).toEqual(["Ingress", "Egress"]);
   }
+});
+
+test("a pod that is to end is there until its node has ended it; one that is removed is gone at once", async () => {
+  await using api = await KubernetesApi.start();
+  api.holds = () => true;
+  const pods = new KubernetesPods({
+    api: new ApiServer(api.config()),
+    namespaces: [],
+    policies: () => [],
+    onChange: () => undefined,
+  });
+  for (const name of ["ends", "goes"])
+    api.put("/api/v1/pods", { metadata: { name, namespace: "team" }, spec: {} });
+  await pods.end("team", "ends");
+  await pods.remove("team", "goes");
+  expect(
+    api.list("/api/v1/pods").map(({ metadata }) => [metadata.name, "deletionTimestamp" in metadata]),
+  ).toEqual([["ends", true]]);
+  await pods.end("team", "nobody");
 });
