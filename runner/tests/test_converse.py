@@ -4,13 +4,13 @@ import hashlib
 import json
 import socket
 import struct
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sockets import hearing
 
 from autoai_runner import converse
 from autoai_runner.store import Failure
@@ -42,19 +42,8 @@ WHOLE = [
 
 
 def hear(data: bytes, spool: Path, total: int = 10_000, seconds: float = 5.0) -> converse.Delivery:
-    ours, theirs = socket.socketpair()
-
-    def send() -> None:
-        theirs.sendall(data)
-        theirs.close()
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    try:
-        with ours:
-            return converse.hear(ours, spool, converse.Bounds(["m"], 1_000, total), seconds)
-    finally:
-        sender.join()
+    with hearing(data) as ours:
+        return converse.hear(ours, spool, converse.Bounds(["m"], 1_000, total), seconds)
 
 
 def test_a_whole_delivery_is_taken(tmp_path: Path) -> None:

@@ -4,17 +4,16 @@ import contextlib
 import hashlib
 import io
 import json
-import socket
 import struct
 import tarfile
 import tempfile
-import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sockets import hearing
 
 from autoai_runner import fetch, snapshot
 from autoai_runner.serve.wire import Connection
@@ -138,27 +137,17 @@ def frame(message: Any, numbers: bytes = b"") -> bytes:
     | st.integers(1, 40_000).map(lambda deep: frame({}) + struct.pack(">II", 4 + deep, deep) + b"[" * deep)
 )
 def test_any_frames_of_the_server(data: bytes) -> None:
-    ours, theirs = socket.socketpair()
-
-    def send() -> None:
-        theirs.sendall(data)
-        theirs.close()
-
-    sender = threading.Thread(target=send)
-    sender.start()
     taken = 0
-    try:
-        connection = Connection(ours)
-        while (received := connection.receive()) is not None:
-            message, numbers = received
-            assert isinstance(message, dict)
-            taken += numbers.nbytes
-    except ValueError:
-        while ours.recv(1 << 20):
-            pass
-    finally:
-        sender.join()
-        ours.close()
+    with hearing(data) as ours:
+        try:
+            connection = Connection(ours)
+            while (received := connection.receive()) is not None:
+                message, numbers = received
+                assert isinstance(message, dict)
+                taken += numbers.nbytes
+        except ValueError:
+            while ours.recv(1 << 20):
+                pass
     assert taken <= len(data)
 
 
