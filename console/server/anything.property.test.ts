@@ -1,55 +1,21 @@
 /** Anything instead of what a browser sends: an answer to it, or one clear refusal, and no fault of the console's. */
 import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
-import { MemoryCluster } from "../../operator/cluster/memory.ts";
-import { MemoryStore } from "../../operator/storage/memory-store.ts";
+import { memoryGateway, ORIGIN, PAGE } from "../../test/builders/console-gateway.ts";
 import { consoleApp } from "./app.ts";
-import { ChangeLog } from "./changes.ts";
-import { ConsoleError } from "./errors.ts";
 import { draftOf, JobForm } from "./form.ts";
-import type { Gateway } from "./gateway.ts";
 import { Sessions } from "./session.ts";
 
-const ORIGIN = "http://127.0.0.1:8790";
-const PAGE = {
-  host: "127.0.0.1:8790",
-  origin: ORIGIN,
-  "x-autoai-console": "1",
-  "sec-fetch-site": "same-origin",
-};
 const NOW = Date.parse("2026-05-01T12:00:00Z");
 const RUNS = { numRuns: 150 };
 
 const faults: unknown[] = [];
 const sessions = new Sessions({ key: new Uint8Array(32).fill(7), seconds: 3600, now: () => NOW });
 
-function gateway(): Gateway {
-  const cluster = new MemoryCluster();
-  return {
-    about: { mode: "Embedded", version: "1.0.0", providers: ["Offline"], namespace: "default" },
-    rows: async () => [],
-    async get(kind, { namespace, name }) {
-      const found = await cluster.get(kind, `${namespace}/${name}`);
-      if (!found) throw new ConsoleError("Missing", `there is no ${kind} ${namespace}/${name}`);
-      return found;
-    },
-    changes: () => new ChangeLog(),
-    create: async (resource) => cluster.apply(resource),
-    setSuspended: async () => undefined,
-    remove: async () => undefined,
-    store: new MemoryStore(),
-    uploads: {
-      state: async () => ({ received: 0, sha256: "" }),
-      append: async (_place, _offset, piece) => ({ received: piece.length }),
-      finish: async () => undefined,
-    },
-  };
-}
-
 let app: Awaited<ReturnType<typeof consoleApp>>;
 let cookie = "";
 beforeAll(async () => {
-  const world = gateway();
+  const world = memoryGateway();
   app = await consoleApp({
     sessions,
     signIn: async () => ({ user: "ada" }),

@@ -1,15 +1,12 @@
 /** What stands between the network and the gateway: sessions, origins, policies, limits. */
 import { beforeEach, describe, expect, test } from "vitest";
-import { MemoryCluster } from "../../operator/cluster/memory.ts";
 import { StoreError } from "../../operator/storage/artifact-store.ts";
-import { MemoryStore } from "../../operator/storage/memory-store.ts";
+import { memoryGateway, ORIGIN, PAGE } from "../../test/builders/console-gateway.ts";
 import { type ConsoleOptions, consoleApp } from "./app.ts";
-import { ChangeLog } from "./changes.ts";
 import { ConsoleError } from "./errors.ts";
 import type { Gateway } from "./gateway.ts";
 import { Sessions } from "./session.ts";
 
-const ORIGIN = "http://127.0.0.1:8790";
 const HOUR = 3600;
 
 let now = 0;
@@ -20,31 +17,14 @@ beforeEach(() => {
 });
 
 function gateway(): Gateway {
-  const cluster = new MemoryCluster();
+  const inMemory = memoryGateway();
   return {
-    about: {
-      mode: "Embedded",
-      version: "1.0.0",
-      providers: ["Offline"],
-      namespace: "default",
-    },
-    rows: async () => [],
-    async get(kind, { namespace, name }) {
-      if (name === "broken") throw new Error("a path of this machine: /secret");
-      if (name === "away") throw new StoreError("StoreUnavailable", "connect ECONNREFUSED 10.0.0.7:9000");
-      const found = await cluster.get(kind, `${namespace}/${name}`);
-      if (!found) throw new ConsoleError("Missing", `there is no ${kind} ${namespace}/${name}`);
-      return found;
-    },
-    changes: () => new ChangeLog(),
-    create: async (resource) => cluster.apply(resource),
-    setSuspended: async () => undefined,
-    remove: async () => undefined,
-    store: new MemoryStore(),
-    uploads: {
-      state: async () => ({ received: 0, sha256: "" }),
-      append: async () => ({ received: 0 }),
-      finish: async () => undefined,
+    ...inMemory,
+    async get(kind, place) {
+      if (place.name === "broken") throw new Error("a path of this machine: /secret");
+      if (place.name === "away")
+        throw new StoreError("StoreUnavailable", "connect ECONNREFUSED 10.0.0.7:9000");
+      return inMemory.get(kind, place);
     },
   };
 }
@@ -67,12 +47,6 @@ async function made(more: Partial<ConsoleOptions> = {}) {
   });
 }
 
-const PAGE = {
-  host: "127.0.0.1:8790",
-  origin: ORIGIN,
-  "x-autoai-console": "1",
-  "sec-fetch-site": "same-origin",
-};
 const signIn = (credential: string, headers: Record<string, string> = PAGE) =>
   ({ method: "POST", url: "/api/sign-in", headers, payload: { credential } }) as const;
 const me = (cookie: string | undefined, headers: Record<string, string> = PAGE) =>

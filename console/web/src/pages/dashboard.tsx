@@ -3,6 +3,7 @@ import { Link } from "wouter";
 import type { Overview } from "../../../server/listed.ts";
 import type { JobRow, Row } from "../../../server/rows.ts";
 import { useOverview } from "../live.tsx";
+import { Figure, type FigureProps } from "../parts/figures.tsx";
 import { count, duration } from "../parts/format.ts";
 import { Page } from "../parts/page.tsx";
 import { StateBadge } from "../parts/state-badge.tsx";
@@ -49,10 +50,10 @@ function All({ overview: { running, ready, attention, seconds, tokens } }: { ove
   return (
     <>
       <SimpleGrid cols={{ base: 2, md: 4 }}>
-        <Figure label="Running" value={count(running.count)} />
-        <Figure label="Models ready" value={count(ready.count)} />
-        <Figure label="Need attention" value={count(attention.count)} />
-        <Figure label="Spent in all" value={duration(seconds)} more={`${count(tokens)} tokens`} />
+        <Tile label="Running" value={count(running.count)} />
+        <Tile label="Models ready" value={count(ready.count)} />
+        <Tile label="Need attention" value={count(attention.count)} />
+        <Tile label="Spent in all" value={duration(seconds)} note={`${count(tokens)} tokens`} />
       </SimpleGrid>
       <Section title="Needs attention" some={attention} none="Nothing does." />
       <section aria-labelledby="running">
@@ -75,20 +76,10 @@ function All({ overview: { running, ready, attention, seconds, tokens } }: { ove
   );
 }
 
-function Figure({ label, value, more }: { label: string; value: string; more?: string }) {
+function Tile(figure: FigureProps) {
   return (
     <Card withBorder padding="md">
-      <Text size="sm" c="dimmed">
-        {label}
-      </Text>
-      <Text fz="xl" fw={700}>
-        {value}
-      </Text>
-      {more && (
-        <Text size="sm" c="dimmed">
-          {more}
-        </Text>
-      )}
+      <Figure size="xl" {...figure} />
     </Card>
   );
 }

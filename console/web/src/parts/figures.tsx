@@ -3,23 +3,42 @@
 import type { StyleProp } from "@mantine/core";
 import { SimpleGrid, Text } from "@mantine/core";
 
-export type Figure = { readonly label: string; readonly value: string; readonly note: string };
+export type FigureProps = {
+  readonly label: string;
+  readonly value: string;
+  readonly note?: string | undefined;
+  readonly size?: "lg" | "xl";
+};
 
-export function Figures({ figures, columns }: { figures: readonly Figure[]; columns: StyleProp<number> }) {
+export function Figure({ label, value, note, size = "lg" }: FigureProps) {
+  return (
+    <div>
+      <Text size="sm" c="dimmed">
+        {label}
+      </Text>
+      <Text fz={size} fw={700}>
+        {value}
+      </Text>
+      {note && (
+        <Text size="sm" c="dimmed">
+          {note}
+        </Text>
+      )}
+    </div>
+  );
+}
+
+export function Figures({
+  figures,
+  columns,
+}: {
+  figures: readonly FigureProps[];
+  columns: StyleProp<number>;
+}) {
   return (
     <SimpleGrid cols={columns}>
-      {figures.map(({ label, value, note }) => (
-        <div key={label}>
-          <Text size="sm" c="dimmed">
-            {label}
-          </Text>
-          <Text fz="lg" fw={700}>
-            {value}
-          </Text>
-          <Text size="sm" c="dimmed">
-            {note}
-          </Text>
-        </div>
+      {figures.map((figure) => (
+        <Figure key={figure.label} {...figure} />
       ))}
     </SimpleGrid>
   );
