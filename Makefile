@@ -1,6 +1,6 @@
 # make help tells the targets. Each one installs what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo soak sbom restore reproducible audit test cluster cluster-down generate format faults attacks clean
+.PHONY: help setup demo soak fuzz sbom restore reproducible audit test cluster cluster-down generate format faults attacks clean
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 28
@@ -33,6 +33,10 @@ generate: ## write crds/ and docs/reference/ from the schemas
 soak: ## 240 jobs made, suspended and deleted, one for each minute of four hours: nothing of them is left
 	@scripts/setup --dev
 	@AUTOAI_SOAK_JOBS=$${AUTOAI_SOAK_JOBS:-240} npx vitest run --project local test/faults/soak.test.ts
+
+fuzz: ## every test that makes its inputs up, ROUNDS times (10) with other inputs
+	@scripts/setup --dev
+	@scripts/fuzz $(ROUNDS)
 
 sbom: ## bills of materials of the four images, by CycloneDX, into sbom/
 	@scripts/setup --dev

@@ -1,8 +1,9 @@
 /** What requests may be and what they are answered, over a real model. */
-import fc from "fast-check";
+
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type BuiltPackage, modelPackage, ROW } from "../test/builders/model-package.ts";
 import { modelServer, type TestServer } from "../test/builders/model-server.ts";
+import { fc } from "../test/properties.ts";
 
 let model: BuiltPackage;
 let server: TestServer;

@@ -2,7 +2,6 @@
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeFrame, FrameReader } from "../inference-server/runtime/frames.ts";
 import { Journal } from "../operator/agent/journal.ts";
@@ -18,6 +17,7 @@ import { MemoryStore } from "../operator/storage/memory-store.ts";
 import { packTar, unpackTar } from "../operator/storage/tar.ts";
 import { prepared } from "./builders/entries.ts";
 import { modelManifest } from "./builders/model-manifest.ts";
+import { fc } from "./properties.ts";
 
 const bytes = fc.uint8Array({ maxLength: 400 });
 const DAY = 86_400;

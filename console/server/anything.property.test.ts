@@ -1,7 +1,8 @@
 /** Anything instead of what a browser sends: an answer to it, or one clear refusal, and no fault of the console's. */
-import fc from "fast-check";
+
 import { beforeAll, expect, test } from "vitest";
 import { memoryGateway, ORIGIN, PAGE } from "../../test/builders/console-gateway.ts";
+import { fc } from "../../test/properties.ts";
 import { consoleApp } from "./app.ts";
 import { draftOf, JobForm } from "./form.ts";
 import { Sessions } from "./session.ts";

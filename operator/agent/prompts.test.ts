@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { briefingOf as briefing } from "../../test/builders/briefing.ts";
 import { type Draft, journalOf, prepared, reply, toolFinished } from "../../test/builders/entries.ts";
+import { fc } from "../../test/properties.ts";
 import type { Briefing, Turn } from "../llm/language-model.ts";
 import { briefingText, turnsOf } from "./prompts.ts";
 

@@ -1,7 +1,8 @@
 /** Manifests that nobody wrote by hand: whatever comes, a person gets lines, and nothing unknown gets through. */
-import fc from "fast-check";
+
 import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
+import { fc } from "../../test/properties.ts";
 import { KINDS } from "./kinds.ts";
 import { type Structural, structural } from "./structural.ts";
 import { createManifestValidator, formatProblem } from "./validate.ts";

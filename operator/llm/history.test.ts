@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { fc } from "../../test/properties.ts";
 import { fitHistory } from "./history.ts";
 import { functionCalls, type Turn } from "./language-model.ts";
 

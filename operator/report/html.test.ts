@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { fc } from "../../test/properties.ts";
 import { cut, html, printable } from "./html.ts";
 
 /** What a browser makes of escaped text. */

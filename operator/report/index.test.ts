@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { reportData, reportInput } from "../../test/builders/report-input.ts";
+import { fc } from "../../test/properties.ts";
 import type { JournalEntry } from "../api/journal.ts";
 import { Task } from "../api/metrics.ts";
 import { type ReportInput, renderReport } from "./index.ts";

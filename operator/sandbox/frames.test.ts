@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { fc } from "../../test/properties.ts";
 import { PlatformError } from "./executor.ts";
 import { readDelivery } from "./frames.ts";
 

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { fc } from "../../test/properties.ts";
 import { normaliseLock, requirementProblem } from "./requirements.ts";
 
 describe("requirementProblem", () => {

@@ -1,8 +1,8 @@
 /** Anything instead of a reply of the store: what is asked comes to an answer of its kind, or to an error that says whose fault it is. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { fc } from "../../test/properties.ts";
 import { NotFoundError, StoreError } from "./artifact-store.ts";
 import { S3Store } from "./minio.ts";
 

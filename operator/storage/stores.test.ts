@@ -3,9 +3,9 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findMinio, type Minio, startMinio } from "../../test/minio.ts";
+import { fc } from "../../test/properties.ts";
 import { type ArtifactStore, NotFoundError } from "./artifact-store.ts";
 import { FileStore } from "./file-store.ts";
 import { InvalidKeyError } from "./key.ts";

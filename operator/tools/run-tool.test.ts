@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Draft, journalOf, prepared } from "../../test/builders/entries.ts";
 import { InstantExecutor } from "../../test/fakes/instant-executor.ts";
+import { fc } from "../../test/properties.ts";
 import { Journal } from "../agent/journal.ts";
 import type { JournalDraft } from "../api/journal.ts";
 import { TrainingJob } from "../api/trainingjob.ts";

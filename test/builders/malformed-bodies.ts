@@ -1,6 +1,6 @@
 /** Bodies that are wrong, each in a way of its own, for the model of test/builders/model-package.ts. Seeded by fast-check. */
 import { gzipSync } from "node:zlib";
-import fc from "fast-check";
+import { fc } from "../properties.ts";
 import { ROW } from "./model-package.ts";
 
 export type Malformed = {

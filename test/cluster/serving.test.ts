@@ -96,6 +96,10 @@ async function podsOf(name: string): Promise<Json[]> {
   return JSON.parse(list).items;
 }
 
+const isReady = ({ metadata, status }: Json): boolean =>
+  !metadata.deletionTimestamp &&
+  status.conditions?.some((one: Json) => one.type === "Ready" && one.status === "True");
+
 async function patchDeploy(patch: object): Promise<void> {
   const job = ["trainingjobs.autoai.dev", "churn", "-n", namespace];
   await cluster.kubectl("patch", ...job, "--type=json", "-p", JSON.stringify(patch));
@@ -202,12 +206,10 @@ describe("two servers under load", () => {
         ...["delete", "pod", "-n", namespace, victim.metadata.name, "--grace-period=0", "--force"],
       );
       await eventually("another server in its place", 90, async () => {
-        const ready = (await podsOf("steady")).filter(
-          ({ metadata, status }) =>
-            metadata.uid !== victim.metadata.uid &&
-            status.conditions?.some((one: Json) => one.type === "Ready" && one.status === "True"),
+        const others = (await podsOf("steady")).filter(
+          ({ metadata }) => metadata.uid !== victim.metadata.uid,
         );
-        return ready.length === 2;
+        return others.filter(isReady).length === 2;
       });
       await until(
         "steady",
@@ -234,21 +236,21 @@ describe("two servers under load", () => {
       "its processes are those of this machine",
     ),
     async (name, words) => {
-      const containerOf = async (uid?: string): Promise<Json> => {
-        const pod = (await podsOf("steady")).find(
-          ({ metadata }) => uid === undefined || metadata.uid === uid,
-        );
-        const container = pod.status.containerStatuses.find((one: Json) => one.name === name);
-        return { uid: pod.metadata.uid, container };
-      };
-      const { uid, container } = await containerOf();
+      const pod = await eventually("a server that is ready", 60, async () =>
+        (await podsOf("steady")).find(isReady),
+      );
+      const containerNow = async (): Promise<Json> =>
+        (await podsOf("steady"))
+          .find(({ metadata }) => metadata.uid === pod.metadata.uid)
+          .status.containerStatuses.find((one: Json) => one.name === name);
+      const container = await containerNow();
       const stop = await client.load(url("steady"), NOTHING, CONNECTIONS, values);
       const [victim = 0, ...others] = processesOf(container.containerID, words);
       expect(others).toEqual([]);
       process.kill(victim, "SIGKILL");
       await eventually("another process in its place", 60, async () => {
-        const { container: now } = await containerOf(uid);
-        const [next] = processesOf(now.containerID ?? "none", words);
+        const { containerID = "none" } = await containerNow();
+        const [next] = processesOf(containerID, words);
         return next !== undefined && next !== victim;
       });
       await until(
@@ -258,7 +260,7 @@ describe("two servers under load", () => {
         90,
       );
       const { failures, wrong, requests } = await stop();
-      const { container: after } = await containerOf(uid);
+      const after = await containerNow();
       // The worker is replaced by its keeper, in the same container.
       expect(after.restartCount - container.restartCount).toBe(name === "front" ? 1 : 0);
       expect(wrong).toBe(0);

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
+import { fc } from "../../../test/properties.ts";
 import { mergePatch } from "./merge-patch.ts";
 
 /** RFC 7386, section 2, to the letter. */

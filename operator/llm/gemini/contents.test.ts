@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { complaintAbout } from "../../../test/fakes/gemini-check.ts";
+import { fc } from "../../../test/properties.ts";
 import type { Turn } from "../language-model.ts";
 import { toContents } from "./contents.ts";
 

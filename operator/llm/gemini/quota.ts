@@ -25,7 +25,7 @@ export type Quota = {
 /** Reads the `details` of an error, by the types of google.rpc (error_details.proto). */
 export function quotaOf(details: readonly unknown[]): Quota {
   const ofType = (name: string) =>
-    details.filter(isObject).filter((detail) => String(detail["@type"]).endsWith(`google.rpc.${name}`));
+    details.filter(isObject).filter((detail) => textOf(detail["@type"]).endsWith(`google.rpc.${name}`));
   const delay = ofType("RetryInfo")
     .map(({ retryDelay }) => duration(retryDelay))
     .find((seconds) => seconds !== undefined);
@@ -34,14 +34,19 @@ export function quotaOf(details: readonly unknown[]): Quota {
     .filter(isObject);
   return {
     retryDelaySeconds: delay,
-    daily: violations.some(({ quotaId }) => /PerDay/i.test(String(quotaId))),
-    none: violations.some(({ quotaValue }) => String(quotaValue) === "0"),
+    daily: violations.some(({ quotaId }) => /PerDay/i.test(textOf(quotaId))),
+    none: violations.some(({ quotaValue }) => textOf(quotaValue) === "0"),
   };
+}
+
+/** A number counts as its text: proto JSON writes an int64 as either. No more does: an object's `toString` may be anything. */
+function textOf(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" ? String(value) : "";
 }
 
 /** Proto JSON writes a Duration as "3.5s". */
 function duration(value: unknown): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)s$/.exec(String(value));
+  const match = /^(\d+(?:\.\d+)?)s$/.exec(textOf(value));
   return match ? wait(Number(match[1])) : undefined;
 }
 

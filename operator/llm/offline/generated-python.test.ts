@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { fc } from "../../../test/properties.ts";
 import { METRICS, Metric, Task } from "../../api/metrics.ts";
 import { type ColumnProfile, ColumnType } from "../../api/profile.ts";
 import { pythonString, quotedComment } from "./python/literals.ts";

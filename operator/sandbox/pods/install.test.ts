@@ -2,9 +2,9 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
 import { expect, it } from "vitest";
 import { python, runnerDir } from "../../../test/attacks/bench.ts";
+import { fc } from "../../../test/properties.ts";
 import { askPython } from "../python.ts";
 import { environmentDigest, normaliseLock } from "../requirements.ts";
 

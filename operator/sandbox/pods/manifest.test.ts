@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { fc } from "../../../test/properties.ts";
 import type { Execution, Limits, SandboxedExecution } from "../executor.ts";
 import { podManifest } from "./manifest.ts";
 import { podName, userOf } from "./name.ts";
