@@ -45,6 +45,14 @@ describe("the briefing", () => {
     expect(rows).toEqual([[INJECTION], [INJECTION]]);
   });
 
+  test("shows what would hide, turn or end a line, tags above the basic plane too, and still says the same", () => {
+    const hidden = "a\u00ad\u061c\u200b\u202e\u2028\u{e0041}\u{e007f}b";
+    const text = briefingText(briefingOf(hidden));
+    expect(text).not.toMatch(/[\p{Cf}\p{Zl}]/u);
+    const [job] = text.split("\n").filter((line) => line.startsWith("{"));
+    expect(JSON.parse(job ?? "").goal).toBe(hidden);
+  });
+
   test("stays bounded for a table of thousands of columns", () => {
     const plain = briefingOf("plain");
     const [column] = briefing({ cell: "v" }).profile.columns;

@@ -81,14 +81,16 @@ function warningsText(briefing: Briefing): string[] {
 }
 
 /** What ends a line, hides text or turns its direction where it is shown, though JSON leaves it as it is. */
-const UNSEEN = /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /** JSON of one line that cannot close its own fence, nor be taken for markup. */
 function fenced(value: unknown): string {
   const quoted = JSON.stringify(value)
     .replaceAll("`", "\\u0060")
     .replaceAll("<", "\\u003c")
-    .replaceAll(UNSEEN, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+    .replaceAll(UNSEEN, (one) =>
+      one.replaceAll(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`),
+    );
   return `\`\`\`json\n${quoted}\n\`\`\``;
 }
 
