@@ -7,12 +7,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import type { Execution, Limits, Outcome } from "../../operator/sandbox/executor.ts";
+import type { Limits, Outcome, SandboxedExecution } from "../../operator/sandbox/executor.ts";
 import type { PodExecutor } from "../../operator/sandbox/pods/pod-executor.ts";
 import type { PodManifest, Pods } from "../../operator/sandbox/pods/pods.ts";
 import { RUNNER_PATH } from "../../operator/sandbox/pods/settings.ts";
 import { S3Store } from "../../operator/storage/minio.ts";
-import { attack, TIMES } from "../attacks/ledger.ts";
+import { BOMBS, bombGot, SMALL } from "../attacks/bombs.ts";
+import { attack, type Got, TIMES } from "../attacks/ledger.ts";
 import { apiOf } from "./api.ts";
 import { image } from "./choice.ts";
 import { type Manifest, withCluster } from "./cluster.ts";
@@ -30,6 +31,8 @@ const STORE = { accessKey: "attacked-access", secretKey: "attacked-secret-key" }
 const METADATA = "169.254.169.254";
 const UNLED = "elsewhere nobody knows what answers at that address";
 const LABELS_KEY = "jobs/other/churn-1/data/selection.labels.csv";
+const LABELS = "row,label\n1,secret\n";
+const WORKSPACE_KEY = "jobs/other/workspaces/one.tar";
 
 type Report = Readonly<Record<string, string | null>>;
 // biome-ignore lint/suspicious/noExplicitAny: a manifest as it stands
@@ -177,7 +180,17 @@ async function targetsOf(): Promise<Record<string, unknown>> {
     await cluster.kubectl("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}"),
   );
   await metadataLedTo(address);
-  await store.put(LABELS_KEY, Buffer.from("row,label\n1,secret\n"));
+  await store.put(LABELS_KEY, Buffer.from(LABELS));
+  await store.put(WORKSPACE_KEY, Buffer.from("another's files"));
+  await store.put("jobs/mine/workspaces/one.tar", Buffer.from("its own files"));
+  const own = {
+    read: await store.grantGet("jobs/mine/workspaces/one.tar", 3600),
+    write: await store.grantPut("jobs/mine/workspaces/one.tar", 3600),
+  };
+  const theirs = (url: string) =>
+    ["jobs/other", "jobs/mine/../other", "jobs/mine%2f..%2fother"].map((end) =>
+      url.replace("jobs/mine", end),
+    );
   const guesses = [
     ["minioadmin", "minioadmin"],
     ["minio", "minio123"],
@@ -216,6 +229,9 @@ async function targetsOf(): Promise<Record<string, unknown>> {
       mine.replace("X-Amz-Expires=3600", "X-Amz-Expires=86400"),
     ],
     "a form beyond its prefix": keys.map((key) => ({ url: form.url, fields: { ...form.fields, key } })),
+    "another job's workspace, to be read": theirs(own.read),
+    "another job's workspace, to be written": theirs(own.write),
+    "labels of rows that it is scored on": LABELS.split("\n").at(1),
     "token of the service account": null,
     "grants of the courier": null,
     "the courier's or the front's socket": ["/exchange/courier.sock", "/exchange/.courier.sock"],
@@ -253,6 +269,8 @@ async function granted(): Promise<Record<string, unknown>> {
     "a form beyond its prefix": [
       { url: form.url, fields: { ...form.fields, key: `${form.fields.key}poison` } },
     ],
+    "another job's workspace, to be read": [await store.grantGet(WORKSPACE_KEY, 600)],
+    "another job's workspace, to be written": [await store.grantPut(WORKSPACE_KEY, 600)],
   };
 }
 
@@ -278,18 +296,29 @@ function changedBy(change: Change): PodExecutor {
 }
 
 let count = 0;
-/** What one pod reports. Throws with its output where it reports nothing. */
-async function report(aims: Readonly<Record<string, unknown>>, change?: Change): Promise<Report> {
+/**
+ * What one pod reports. Throws with its output where it reports nothing.
+ * @param more inputs that it is given beside its own
+ */
+async function report(
+  aims: Readonly<Record<string, unknown>>,
+  change?: Change,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Report> {
   const name = `tries-${++count}`;
   const { store } = bench;
   await store.put(`inputs/${name}/attempts.py`, ATTEMPTS);
   await store.put(`inputs/${name}/targets.json`, Buffer.from(JSON.stringify(aims)));
-  const execution: Execution = {
+  const execution: SandboxedExecution = {
     kind: "Sandboxed",
     name,
     owner: `${namespace}/${name}`,
     limits: LIMITS,
-    inputs: { "attempts.py": `inputs/${name}/attempts.py`, "targets.json": `inputs/${name}/targets.json` },
+    inputs: {
+      "attempts.py": `inputs/${name}/attempts.py`,
+      "targets.json": `inputs/${name}/targets.json`,
+      ...more,
+    },
     outputs: { "report.json": `reports/${name}.json` },
     outcomeKey: `outcomes/${name}.json`,
     command: ["attempts.py", "targets.json", "report.json"],
@@ -358,7 +387,7 @@ type Way = keyof typeof CHANGES;
 const FROM_TOOL_POD: readonly (readonly [
   name: string,
   guard: string,
-  how: Way | "with what was signed for it",
+  how: Way | "with what was signed for it" | "with the labels among its inputs",
 ])[] = [
   ["metadata address", "NetworkPolicy autoai-execution", "in a pod that no policy fences"],
   ["API server by its Service", "NetworkPolicy autoai-execution", "in a pod that no policy fences"],
@@ -376,6 +405,13 @@ const FROM_TOOL_POD: readonly (readonly [
   ["a URL after its expiry", "expiry of grants", "with what was signed for it"],
   ["a URL beyond its key", "signature of grants", "with what was signed for it"],
   ["a form beyond its prefix", "policy of form grants", "with what was signed for it"],
+  ["another job's workspace, to be read", "signature of grants", "with what was signed for it"],
+  ["another job's workspace, to be written", "signature of grants", "with what was signed for it"],
+  [
+    "labels of rows that it is scored on",
+    "no execution of generated code is given them",
+    "with the labels among its inputs",
+  ],
   ["token of the service account", "automountServiceAccountToken: false", "with a token mounted"],
   [
     "grants of the courier",
@@ -414,6 +450,12 @@ describe("from a tool pod", () => {
   beforeAll(async () => {
     for (let time = 0; time < TIMES; time++) guarded.push(await report(targets));
     without.set("with what was signed for it", await report(await granted()));
+    const labels = "labels of rows that it is scored on";
+    const inputs = { "labels.csv": LABELS_KEY };
+    without.set(
+      "with the labels among its inputs",
+      await report({ [labels]: targets[labels] }, undefined, inputs),
+    );
     // From here on pods may be what the namespace would refuse.
     await cluster.kubectl(
       "label",
@@ -445,6 +487,48 @@ describe("from a tool pod", () => {
     });
   }
 });
+
+/** A bomb in a tool pod; with a line of the supervisor replaced before it begins, by a copy of it that the pod makes for itself. */
+async function exploded(
+  source: string,
+  limits: Partial<Limits>,
+  patch?: readonly [string, string],
+): Promise<Got> {
+  const name = `bomb-${++count}`;
+  await bench.store.put(`inputs/${name}/bomb.py`, Buffer.from(source));
+  const execution: SandboxedExecution = {
+    ...{ kind: "Sandboxed", name, owner: `${namespace}/${name}`, limits: { ...SMALL, ...limits } },
+    ...{ inputs: { "bomb.py": `inputs/${name}/bomb.py` }, outputs: {}, outcomeKey: `outcomes/${name}.json` },
+    ...{ command: ["bomb.py"], environment: base },
+  };
+  const by = patch && changedBy((manifest) => rewritten(manifest, ...patch));
+  return bombGot(await bench.finish(execution, by));
+}
+
+/** The supervisor of a text in which something was replaced. Fails where it does not stand there. */
+function rewritten(manifest: Json, before: string, after: string): void {
+  const path = `${RUNNER_PATH}/autoai_runner/supervise.py`;
+  const start =
+    `import sys; sys.path.insert(0, ${JSON.stringify(RUNNER_PATH)}); text = open(${JSON.stringify(path)}).read(); ` +
+    `assert ${JSON.stringify(before)} in text; import autoai_runner; space = {"__name__": "autoai_runner.supervise", "__file__": ${JSON.stringify(path)}}; ` +
+    `exec(compile(text.replace(${JSON.stringify(before)}, ${JSON.stringify(after)}), ${JSON.stringify(path)}, "exec"), space); space["main"]()`;
+  const { command } = code(manifest);
+  command[command.indexOf("-c") + 1] = start;
+}
+
+/** Of make attacks alone: make test has the limits of a tool pod in pods.test.ts. */
+function bombs(): void {
+  describe("bombs in a tool pod", () => {
+    for (const { name, source, how, without, patch, limits } of BOMBS)
+      attack(name, {
+        place: "tool pod",
+        guard: "limits",
+        attempt: () => exploded(source, limits ?? {}),
+        without: { how, attempt: () => exploded(source, without, patch) },
+      });
+  });
+}
+if (process.env.ATTACK_TIMES !== undefined) bombs();
 
 /** The keeper, with the worker's confinement patched out. */
 const UNCONFINED =
@@ -507,6 +591,7 @@ const FROM_MODEL: readonly (readonly [name: string, guard: string, how: keyof ty
   ["a server of its own", "no sockets", "where the worker is not confined"],
   ["the courier's or the front's socket", "no sockets", "where the worker is not confined"],
   ["a process of its own", "no processes", "where the worker is not confined"],
+  ["memory beyond its share", "a limit of the kernel", "where the worker is not confined"],
   ["ptrace of another process", "no processes", "where the worker is not confined"],
   ["token of the service account", "automountServiceAccountToken: false", "with a token mounted"],
   ["grants of the courier", "no Secret is mounted", "with the front's Secret mounted"],
@@ -532,6 +617,8 @@ function fromModel(): void {
         ...targets,
         "the courier's or the front's socket": ["/shared/worker.sock"],
         "a server of its own": 9999,
+        // More than its container has; of what is not written to, an unlimited process may have as much as it likes.
+        "memory beyond its share": 2 * 1024 * MIB,
       };
       const where = { namespace, environment: base, claim: CLAIM };
       const server: HostileServer = await hostileServer(cluster, bench.store, where, ATTEMPTS, aims);
