@@ -52,8 +52,8 @@ export async function cleanUpDeployment(
 ): Promise<boolean> {
   if (!deployment.metadata.finalizers?.includes(FINALIZER)) return true;
   const { name, namespace = "default" } = deployment.metadata;
-  await removeOwn(children, deployment, "Deployment");
-  if (children.pods(namespace, name).length > 0) return false;
+  const isThere = await removeOwn(children, deployment, "Deployment");
+  if (isThere || children.pods(namespace, name).length > 0) return false;
   await store.deletePrefix(predictionLogPrefix(namespace, name));
   await cluster.setFinalizer(deployment, FINALIZER, false);
   return true;

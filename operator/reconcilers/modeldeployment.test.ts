@@ -1,6 +1,6 @@
 /** A ModelDeployment from the wish to servers that answer, and back; on memory, with pods that the test speaks for. */
 import { createHash } from "node:crypto";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { modelManifest } from "../../test/builders/model-manifest.ts";
 import { ModelDeployment } from "../api/modeldeployment.ts";
 import { TrainingJob } from "../api/trainingjob.ts";
@@ -600,12 +600,32 @@ describe("deleted", () => {
     cluster.delete("ModelDeployment", `${NS}/churn`);
     await reconcile();
     expect(children.changes.at(-1)).toBe("-Deployment/churn");
-    expect(await read()).toBeDefined();
-    expect(await store.list("predictions/team/churn/")).toHaveLength(1);
+    const isWhole = async () => (await read()) && (await store.list("predictions/team/churn/")).length === 1;
+    expect(await isWhole()).toBe(true);
+    await reconcile();
+    expect(await isWhole()).toBe(true);
     children.end(NS, "churn");
     await reconcile();
     expect(await read()).toBeUndefined();
     expect(await store.list("predictions/team/churn/")).toEqual([]);
+  });
+
+  test("its log stays for as long as its Deployment is there, which may make another server", async () => {
+    const { apply, reconcile, ready, cluster, read, store, children } = await world("Delete");
+    apply();
+    await ready("churn");
+    await reconcile();
+    const live = await children.get("Deployment", NS, "churn");
+    await store.put("predictions/team/churn/2026-01-02/a.ndjson.gz", new Uint8Array());
+    cluster.delete("ModelDeployment", `${NS}/churn`);
+    vi.spyOn(children, "get").mockResolvedValue(live);
+    await reconcile();
+    await reconcile();
+    expect(await read()).toBeDefined();
+    expect(await store.list("predictions/team/churn/")).toHaveLength(1);
+    vi.mocked(children.get).mockRestore();
+    await reconcile();
+    expect(await read()).toBeUndefined();
   });
 });
 

@@ -84,7 +84,7 @@ export interface Children {
    * RefusedChildError where the API server would not have it and asking again at once would not help.
    */
   apply(child: Child, fieldManager?: string): Promise<LiveDeployment>;
-  /** What is not there is fine. */
+  /** Asks for its end; a Deployment is there until its last pod is gone. What is not there is fine. */
   remove(kind: ChildKind, namespace: string, name: string): Promise<void>;
   /** From the API server. */
   get(kind: ChildKind, namespace: string, name: string): Promise<LiveDeployment | undefined>;
@@ -100,11 +100,13 @@ export function belongsTo(child: Pick<LiveDeployment, "metadata">, owner: Owned)
   return uid !== undefined && (child.metadata.ownerReferences ?? []).some((one) => one.uid === uid);
 }
 
-/** Removes the child of the resource's own name, unless it is somebody else's. */
-export async function removeOwn(children: Children, owner: Owned, kind: ChildKind): Promise<void> {
+/** Removes the child of the resource's own name, unless it is somebody else's. Tells whether there was one, which may take a while to go. */
+export async function removeOwn(children: Children, owner: Owned, kind: ChildKind): Promise<boolean> {
   const { name, namespace = "default" } = owner.metadata;
   const present = await children.get(kind, namespace, name);
-  if (present && belongsTo(present, owner)) await children.remove(kind, namespace, name);
+  if (!present || !belongsTo(present, owner)) return false;
+  await children.remove(kind, namespace, name);
+  return true;
 }
 
 type Owned = {

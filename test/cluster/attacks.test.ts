@@ -560,9 +560,10 @@ const MODEL_CHANGES = {
     mount.readOnly = false;
     Object.assign(model(pod).securityContext, { runAsUser: 65532, runAsGroup: 65532 });
   },
-  "with the claim mounted whole and writable": (pod) => {
+  "with the claim mounted whole and writable, by the front's user": (pod) => {
     model(pod).volumeMounts.push({ name: "environments", mountPath: "/environments" });
     pod.spec.securityContext.fsGroup = 65532;
+    Object.assign(model(pod).securityContext, { runAsUser: 65532, runAsGroup: 65532 });
   },
 } as const satisfies Record<string, Change>;
 
@@ -602,8 +603,8 @@ const FROM_MODEL: readonly (readonly [name: string, guard: string, how: keyof ty
   ],
   [
     "environments of other jobs",
-    "one environment, mounted read-only",
-    "with the claim mounted whole and writable",
+    "one environment, mounted read-only, another user",
+    "with the claim mounted whole and writable, by the front's user",
   ],
 ];
 

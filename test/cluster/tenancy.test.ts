@@ -217,7 +217,7 @@ async function unguardedOperator(): Promise<void> {
       ),
     );
   cpSync(join(ROOT, "package.json"), join(folder, "package.json"));
-  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  for (const part of ["node_modules", "runner"]) symlinkSync(join(ROOT, part), join(folder, part));
   const secret = await cluster.get<{ data: Record<string, string> }>("secret", OPERATOR, "autoai-store");
   const key = (name: string) => Buffer.from(secret?.data[name] ?? "", "base64").toString("utf8");
   const { port, close: end } = await forwarded(cluster, OPERATOR, "service/autoai-minio", 9000);

@@ -82,6 +82,15 @@ test("what is not there is read as nothing, and removed without complaint", asyn
   await children.remove("Service", "team", "churn");
 });
 
+test("a Deployment is removed with its pods first: until they are gone it is there, and no ReplicaSet makes more", async () => {
+  const { api, children } = await world();
+  const request = vi.spyOn(api, "request").mockResolvedValue({});
+  await children.remove("Deployment", "team", "churn");
+  expect(request).toHaveBeenCalledWith("DELETE", "/apis/apps/v1/namespaces/team/deployments/churn", {
+    body: { apiVersion: "v1", kind: "DeleteOptions", propagationPolicy: "Foreground" },
+  });
+});
+
 test.each([
   [403, "Forbidden", RefusedChildError],
   [422, "Invalid", RefusedChildError],

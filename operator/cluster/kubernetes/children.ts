@@ -91,7 +91,8 @@ export class KubernetesChildren implements Children {
   async remove(kind: ChildKind, namespace: string, name: string): Promise<void> {
     try {
       await this.#options.api.request("DELETE", pathOf(kind, namespace, name), {
-        body: { apiVersion: "v1", kind: "DeleteOptions", propagationPolicy: "Background" },
+        // Else a ReplicaSet outlives its Deployment by a moment, and makes up for a pod that was lost.
+        body: { apiVersion: "v1", kind: "DeleteOptions", propagationPolicy: "Foreground" },
       });
     } catch (error) {
       if (!(error instanceof ApiError && error.code === 404)) throw error;

@@ -287,8 +287,8 @@ def found(sign: str) -> str:
 
 
 def took_memory(size: int) -> str:
-    """So much memory, of which none is written to."""
-    with mmap.mmap(-1, size):
+    """So much memory of its own, of which none is written to."""
+    with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS):
         return f"{size} bytes"
 
 

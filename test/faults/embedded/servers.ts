@@ -82,6 +82,8 @@ export class Servers {
   readonly #objects = new Map<string, Pick<Child, "kind" | "metadata">>();
   readonly #servers: Server[] = [];
   readonly #stirred = new Set<string>();
+  /** Whose Deployment is told to end, and is still there. */
+  readonly #ending = new Set<string>();
   /** Every prediction that was acknowledged, and the uid of the ModelDeployment whose it is. */
   readonly acknowledged = new Map<string, string>();
   /** What was on the disk of a server that was lost with its node. */
@@ -113,14 +115,24 @@ export class Servers {
     return { live, version };
   }
 
+  /** In the foreground: of a Deployment the pods first, then itself. */
   async remove(kind: ChildKind, namespace: string, name: string): Promise<void> {
     const key = `${namespace}/${name}`;
-    const before = this.#children.applied(kind, namespace, name);
+    if (kind !== "Deployment") return this.#removed(kind, namespace, name);
+    const deployment = this.#children.applied(kind, namespace, name);
+    if (!deployment || this.#ending.has(key)) return;
+    this.#ending.add(key);
+    this.#changed(key);
+    void this.#endAll(key).then(async () => {
+      await this.#removed(kind, namespace, name);
+      this.#ending.delete(key);
+      this.#changed(key);
+    });
+  }
+
+  async #removed(kind: ChildKind, namespace: string, name: string): Promise<void> {
     await this.#children.remove(kind, namespace, name);
     this.#objects.delete(idOf(kind, namespace, name));
-    if (kind !== "Deployment" || !before) return;
-    void this.#endSet(key, before);
-    this.#changed(key);
   }
 
   get(kind: ChildKind, namespace: string, name: string): Promise<LiveDeployment | undefined> {
@@ -177,21 +189,11 @@ export class Servers {
     return true;
   }
 
-  /** What a Deployment that is gone leaves: a ReplicaSet, which makes up what is missing until it is collected itself. */
-  async #endSet(key: string, deployment: Child): Promise<void> {
+  async #endAll(key: string): Promise<void> {
     const { random } = this.#options;
-    const template = new Server("", key, deployment).template;
-    const isOld = (server: Server): boolean => server.template === template && !server.isDeleting;
-    const before = this.#of(key).filter(isOld);
-    const isLate = random.chance(0.3);
-    await sleep(isLate ? random.between(0.5, 2) : random.between(0.05, 1));
-    if (isLate) {
-      if (this.#of(key).filter(isOld).length < Math.max(1, before.length)) this.#add(key, deployment);
-      await sleep(random.between(1, 20));
-    }
-    const { uid } = deployment.metadata.ownerReferences?.[0] ?? {};
-    for (const server of this.#of(key))
-      if (server.owner === uid && !server.isDeleting) void this.#end(server);
+    await sleep(random.between(0.05, 1));
+    for (const server of this.#of(key)) if (!server.isDeleting) void this.#end(server);
+    while (this.#of(key).length > 0) await sleep(random.between(0.1, 1));
   }
 
   #of(key: string): Server[] {
@@ -215,8 +217,7 @@ export class Servers {
     const deployment = this.#children.applied("Deployment", namespace, name);
     const live = this.#children.deployment(namespace, name);
     const active = this.#of(key).filter(({ isDeleting }) => !isDeleting);
-    // Its ReplicaSet is left, and goes by itself.
-    if (!deployment || !live) return;
+    if (!deployment || !live || this.#ending.has(key)) return;
     const wanted = live.spec?.replicas ?? 1;
     const template = JSON.stringify((deployment.spec as { template: unknown }).template);
     const fresh = active.filter((server) => server.template === template);
