@@ -9,8 +9,10 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HTTP_PORT } from "../../operator/serving/names.ts";
+import { apiService, hostAddress } from "./api-service.ts";
 import type { Cluster } from "./cluster.ts";
 
+const NAME = "metrics-adapter";
 const GROUP = "custom.metrics.k8s.io";
 const VERSION = "v1beta2";
 const API = `/apis/${GROUP}/${VERSION}`;
@@ -36,38 +38,12 @@ export async function metricsAdapter(
       answer(500, { kind: "Status", apiVersion: "v1", status: "Failure", message: (error as Error).message });
     }
   });
-  const settings = join(import.meta.dirname, "settings");
-  const address = execFileSync("bash", ["-c", `source "${settings}" && echo -n "$host_ip"`], {
-    encoding: "utf8",
-  });
-  await new Promise<void>((resolve) => server.listen(0, address, resolve));
-  const name = "metrics-adapter";
+  await new Promise<void>((resolve) => server.listen(0, hostAddress(), resolve));
   const { port } = server.address() as AddressInfo;
-  await cluster.apply(
-    { apiVersion: "v1", kind: "Service", metadata: { name, namespace }, spec: { ports: [{ port: 443 }] } },
-    {
-      apiVersion: "discovery.k8s.io/v1",
-      kind: "EndpointSlice",
-      metadata: { name, namespace, labels: { "kubernetes.io/service-name": name } },
-      addressType: "IPv4",
-      ports: [{ name: "", port }],
-      endpoints: [{ addresses: [address] }],
-    },
-    {
-      apiVersion: "apiregistration.k8s.io/v1",
-      kind: "APIService",
-      metadata: { name: `${VERSION}.${GROUP}` },
-      spec: {
-        ...{ group: GROUP, version: VERSION, groupPriorityMinimum: 100, versionPriority: 100 },
-        service: { name, namespace },
-        insecureSkipTLSVerify: true,
-      },
-    },
-  );
+  const service = await apiService(cluster, namespace, { name: NAME, group: GROUP, version: VERSION, port });
   return {
     async [Symbol.asyncDispose]() {
-      // A group that nobody serves would keep namespaces from going.
-      await cluster.kubectl("delete", "apiservice", `${VERSION}.${GROUP}`);
+      await service[Symbol.asyncDispose]();
       await close(server);
     },
   };
@@ -119,7 +95,7 @@ function certificate(): { key: Buffer; cert: Buffer } {
       "openssl",
       [
         ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
-        ...["-days", "1", "-subj", "/CN=metrics-adapter", "-keyout", keyFile, "-out", certFile],
+        ...["-days", "1", "-subj", `/CN=${NAME}`, "-keyout", keyFile, "-out", certFile],
       ],
       { stdio: "ignore" },
     );

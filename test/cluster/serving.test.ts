@@ -18,6 +18,7 @@ import { breaches } from "../chart/restricted.ts";
 import { eventually, withCluster } from "./cluster.ts";
 import { type Client, clientIn } from "./load.ts";
 import { metricsAdapter } from "./metrics-adapter.ts";
+import { metricsServer } from "./metrics-server.ts";
 import { environmentsClaim } from "./minio-pod.ts";
 import { type Environment, pickled, plant } from "./planted.ts";
 import { processesOf } from "./processes.ts";
@@ -486,26 +487,39 @@ test.concurrent(
   4 * MINUTES,
 );
 
-// The API server finds the adapter on this machine.
-test.runIf(cluster.own)(
-  "requests in flight decide how many servers there are, by the cluster's autoscaler, until it is taken out of the spec",
-  { timeout: 5 * MINUTES },
-  async () => {
+// The API server finds what gives the figures on this machine.
+test.runIf(cluster.own).each([
+  {
+    figure: "requests in flight decide",
+    metrics: () => metricsAdapter(cluster, namespace, IN_FLIGHT_METRIC),
+    target: { targetInFlightRequests: 2 },
+    rows: { rows: [{ ask: "wait" }] },
+  },
+  {
+    figure: "processors in use, as metrics-server tells them, decide",
+    metrics: () => metricsServer(cluster, namespace),
+    target: { targetCpuPercent: 40 },
+    rows: NOTHING,
+  },
+])(
+  "$figure how many servers there are, by the cluster's autoscaler, until it is taken out of the spec",
+  { timeout: 6 * MINUTES },
+  async ({ metrics, target, rows }) => {
     const autoscaler = () => cluster.get<Json>("horizontalpodautoscalers", namespace, "scaled");
     // Two of them find room beside the servers of the other tests.
     const model = { modelRef: { trainingJob: "two" }, resources: { cpu: "150m", memory: "768Mi" } };
-    await using _ = await metricsAdapter(cluster, namespace, IN_FLIGHT_METRIC);
-    const autoscaling = { minReplicas: 1, maxReplicas: 2, targetInFlightRequests: 2 };
-    await deploy("scaled", { ...model, autoscaling });
+    await using _ = await metrics();
+    await deploy("scaled", { ...model, autoscaling: { minReplicas: 1, maxReplicas: 2, ...target } });
     await eventually("the autoscaler", 30, autoscaler);
     // As anyone may who does not want to wait for the usual five minutes: the operator says nothing of it.
     const behavior = { scaleDown: { stabilizationWindowSeconds: 0 } };
     const patch = JSON.stringify({ spec: { behavior } });
     await cluster.kubectl("patch", "hpa", "scaled", "-n", namespace, "--type=merge", "-p", patch);
-    const stop = await client.load(url("scaled"), { rows: [{ ask: "wait" }] }, CONNECTIONS, values);
-    await until("scaled", "a second server", ({ replicas }) => replicas === 2, 90);
-    expect(await stop()).toMatchObject({ failures: {}, wrong: 0 });
     await until("scaled", "one server", ({ replicas }) => replicas === 1, 90);
+    const stop = await client.load(url("scaled"), rows, CONNECTIONS, values);
+    await until("scaled", "a second server", ({ replicas }) => replicas === 2, 120);
+    expect(await stop()).toMatchObject({ failures: {}, wrong: 0 });
+    await until("scaled", "one server again", ({ replicas }) => replicas === 1, 120);
     expect((await autoscaler()).spec.behavior).toMatchObject(behavior);
     await deploy("scaled", { ...model, replicas: 1 });
     await eventually("the end of the autoscaler", 60, async () => (await autoscaler()) === undefined);

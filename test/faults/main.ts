@@ -59,10 +59,17 @@ else {
     const run = await runSchedule(seed);
     tally.add(run);
     if (run.violations.length > 0) print([...tell(run), `  again: make faults ARGS="--seed ${seed}"`]);
+    progress(seed, `${tally.broken.length} of them broken`);
   }
   print([...tally.lines(), `${Math.round((performance.now() - begun) / 1000)} s`]);
   process.exitCode = tally.broken.length === 0 ? 0 : 1;
   await checkModel(numberOf("faults", values.faults));
+}
+
+/** Now and then, for whoever waits. */
+function progress(seed: number, what: string): void {
+  const done = seed - first + 1;
+  if (done % 50 === 0 && done < count) process.stderr.write(`${done} of ${count} schedules tried, ${what}\n`);
 }
 
 async function withMinio(go: (minio: Minio, tally: Tally) => Promise<void>): Promise<void> {
