@@ -26,8 +26,8 @@ export async function metricsServer(cluster: Cluster, namespace: string): Promis
       ],
       ...["--bind-address", hostAddress(), "--secure-port", String(PORT), "--cert-dir", folder],
       ...["--kubelet-insecure-tls", "--kubelet-preferred-address-types", "InternalIP"],
-      // The shortest that it takes.
-      ...["--metric-resolution", "10s"],
+      // The shortest that it takes, and less for one answer of the kubelet.
+      ...["--metric-resolution", "10s", "--kubelet-request-timeout", "5s"],
     ],
     { stdio: ["ignore", "ignore", "pipe"] },
   );

@@ -489,22 +489,22 @@ test.concurrent(
 
 // The API server finds what gives the figures on this machine.
 test.runIf(cluster.own).each([
-  {
-    figure: "requests in flight decide",
-    metrics: () => metricsAdapter(cluster, namespace, IN_FLIGHT_METRIC),
-    target: { targetInFlightRequests: 2 },
-    rows: { rows: [{ ask: "wait" }] },
-  },
-  {
-    figure: "processors in use, as metrics-server tells them, decide",
-    metrics: () => metricsServer(cluster, namespace),
-    target: { targetCpuPercent: 40 },
-    rows: NOTHING,
-  },
-])(
-  "$figure how many servers there are, by the cluster's autoscaler, until it is taken out of the spec",
+  [
+    "requests in flight decide",
+    () => metricsAdapter(cluster, namespace, IN_FLIGHT_METRIC),
+    { targetInFlightRequests: 2 },
+    { rows: [{ ask: "wait" }] },
+  ],
+  [
+    "processors in use, as metrics-server tells them, decide",
+    () => metricsServer(cluster, namespace),
+    { targetCpuPercent: 40 },
+    NOTHING,
+  ],
+] as const)(
+  "%s how many servers there are, by the cluster's autoscaler, until it is taken out of the spec",
   { timeout: 6 * MINUTES },
-  async ({ metrics, target, rows }) => {
+  async (_name, metrics, target, rows) => {
     const autoscaler = () => cluster.get<Json>("horizontalpodautoscalers", namespace, "scaled");
     // Two of them find room beside the servers of the other tests.
     const model = { modelRef: { trainingJob: "two" }, resources: { cpu: "150m", memory: "768Mi" } };
