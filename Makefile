@@ -30,8 +30,9 @@ generate: ## write crds/ and docs/reference/ from the schemas
 	@scripts/setup --dev
 	@npm run --silent generate
 
-soak: ## 240 jobs made, suspended and deleted, one for each minute of four hours: nothing of them is left
+soak: ## four virtual hours of jobs made, suspended and deleted, one each minute, and as many over HTTP: nothing of them is left
 	@scripts/setup --dev
+	@AUTOAI_SOAK_MINUTES=$${AUTOAI_SOAK_MINUTES:-240} npx vitest run --project local test/faults/embedded-soak.test.ts
 	@AUTOAI_SOAK_JOBS=$${AUTOAI_SOAK_JOBS:-240} npx vitest run --project local test/faults/soak.test.ts
 
 fuzz: ## every test that makes its inputs up, ROUNDS times (10) with other inputs

@@ -75,7 +75,7 @@ test.each([
   expect(JSON.parse(said).msg).toContain(told);
 });
 
-test("serves by a worker that somebody else starts, and again by the next one; SIGTERM ends it well", async () => {
+test("serves by a worker that somebody else starts, and again by the next one; SIGTERM ends it well; each line that it logs is JSON", async () => {
   const socketPath = join(folder, "b.sock");
   const { child, ended, until } = program(
     ...["--package", model.directory, "--digest", model.digest, "--socket", socketPath],
@@ -92,7 +92,7 @@ test("serves by a worker that somebody else starts, and again by the next one; S
   const ask = async (plan: string) => {
     const reply = await fetch(`${address}/predict`, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": "application/json", "x-request-id": `asks-${plan}` },
       body: JSON.stringify({ rows: [{ ...ROW, plan }] }),
     });
     return {
@@ -114,7 +114,21 @@ test("serves by a worker that somebody else starts, and again by the next one; S
   expect((await ask("pro")).status).toBe(200);
   expect(await metrics()).toMatch(/^autoai_inference_ready\{engine="DataFrame"[^}]*\} 1$/m);
   child.kill("SIGTERM");
-  expect((await ended).code).toBe(0);
+  const { code, said } = await ended;
+  expect(code).toBe(0);
+  const lines = said
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  for (const line of lines)
+    expect(line).toMatchObject({
+      level: expect.any(Number),
+      time: expect.any(Number),
+      msg: expect.any(String),
+    });
+  expect(lines).toContainEqual(expect.objectContaining({ msg: "worker ready", engine: "DataFrame" }));
+  // Which of the requests went wrong, and why.
+  expect(lines).toContainEqual(expect.objectContaining({ reqId: "asks-die", reason: "WorkerUnavailable" }));
   // Its server has gone: the worker ends by itself.
   await new Promise((resolve) =>
     second.exitCode === null ? second.once("exit", resolve) : resolve(undefined),

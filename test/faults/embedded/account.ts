@@ -35,6 +35,15 @@ export class Account {
     this.#world = world;
   }
 
+  /** All but what was violated, and what there is. */
+  forget(): void {
+    this.failures.length = 0;
+    this.story.length = 0;
+    for (const kept of [this.#created, this.#over, this.#orphans]) kept.clear();
+    const there = new Set(this.#world.resources.map(({ kind, metadata }) => `${kind} ${metadata.name}`));
+    for (const id of this.#last.keys()) if (!there.has(id)) this.#last.delete(id);
+  }
+
   violate(what: string): void {
     this.violations.push(what);
   }

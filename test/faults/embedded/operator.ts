@@ -65,6 +65,12 @@ export class EmbeddedOperator {
     return this.#controllers !== undefined && !this.line.isDead;
   }
 
+  /** Keys that wait to be reconciled, of all kinds. */
+  get queued(): number {
+    const controllers = Object.values(this.#controllers ?? {});
+    return controllers.reduce((sum, { queue }) => sum + queue.depth, 0);
+  }
+
   podChanged(view: PodView, isGone: boolean): void {
     this.#pods.changed(view, isGone);
   }

@@ -31,6 +31,11 @@ export class VirtualTime implements Disposable {
     return (Date.now() - START) / 1000;
   }
 
+  /** Timers that wait, with intervals. */
+  get timers(): number {
+    return this.#clock.countTimers();
+  }
+
   /** Lets time pass until that is so; false where so many seconds did not suffice. */
   async pass(isOver: () => boolean, seconds: number): Promise<boolean> {
     const end = this.seconds + seconds;

@@ -175,6 +175,35 @@ export class World {
     return deployments.flatMap((one) => this.account.openAbout(one) ?? []);
   }
 
+  /** Nothing is there but what was there from the beginning. */
+  get isAsItWas(): boolean {
+    const names = this.cluster.list("TrainingJob").map(({ metadata }) => metadata.name);
+    return names.every((name) => (JOBS as readonly string[]).includes(name)) && this.pods.list().length === 0;
+  }
+
+  serve(edit: DeploymentEdit): void {
+    this.#edit(edit);
+  }
+
+  /** Deletes the ModelDeployment, and makes it anew so many seconds later. */
+  remake(again: number): void {
+    this.#deleteDeployment(again);
+  }
+
+  /** What is kept to judge a schedule at its end. */
+  forget(): void {
+    this.account.forget();
+    this.cluster.events.length = 0;
+    this.pods.created.length = 0;
+    this.pods.removed.length = 0;
+    this.service.paid.length = 0;
+    this.nodes.begun.clear();
+    this.nodes.lost.clear();
+    this.servers.acknowledged.clear();
+    this.deleted.clear();
+    this.suspended.clear();
+  }
+
   deleteAll(): void {
     this.isEnding = true;
     for (const { kind, metadata } of this.resources) {
