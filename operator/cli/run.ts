@@ -12,7 +12,7 @@ import { check } from "./check.ts";
 import { EXIT, exitCodeOf, UsageError } from "./exit.ts";
 import { loadManifests } from "./manifest.ts";
 import { createProgress, type Progress } from "./progress.ts";
-import { withRemedy } from "./remedy.ts";
+import { briefly, withRemedy } from "./remedy.ts";
 import { summaryLines } from "./summary.ts";
 
 export type RunOptions = {
@@ -164,9 +164,11 @@ async function work(
     allowUnsandboxed,
     onFailure: (key, error, failures) => {
       const message = error instanceof Error ? error.message : String(error);
-      progress.line(`${key}: ${message}`);
-      if (failures < MAX_FAILURES) return;
-      giveUp(withRemedy(`${key}: gave up after ${failures} failures in a row: ${message}`, home.path));
+      if (failures < MAX_FAILURES) {
+        progress.line(`${key}: ${briefly(message, home.path)}; trying again`);
+        return;
+      }
+      giveUp(`${key}: gave up after ${failures} failures in a row: ${withRemedy(message, home.path)}`);
     },
   });
   const interrupted = () => giveUp("interrupted; run the same command again to go on");
