@@ -536,6 +536,8 @@ test(
       "wild",
       "graph",
       "scaled",
+      // Not all of them are there on a cluster of others.
+      "--ignore-not-found",
       "-n",
       namespace,
     );

@@ -28,11 +28,12 @@ const clock: LeaseClock = {
   now: () => Date.now(),
   sleep: (seconds, signal) =>
     new Promise((resolve) => {
-      const timer = setTimeout(resolve, seconds * 1000);
       const end = (): void => {
         clearTimeout(timer);
+        signal.removeEventListener("abort", end);
         resolve();
       };
+      const timer = setTimeout(end, seconds * 1000);
       if (signal.aborted) end();
       else signal.addEventListener("abort", end, { once: true });
     }),
