@@ -26,7 +26,7 @@ export class Account {
   readonly #created = new Map<string, string>();
   readonly #over = new Set<string>();
   /**
-   * Written when its resource was gone, and nobody could have kept it back: by a request that was given up, by an operator that was no more or
+   * Written when its resource was gone or told to go, and nobody could have kept it back: by a request that was given up, by an operator that was no more or
    * had stood still, by one of two that both led, or by a node that nobody could reach.
    */
   readonly #orphans = new Set<string>();
@@ -71,12 +71,11 @@ export class Account {
     this.story.push(`${Date.now()} ${key}`);
     const name = /^(?:jobs|models|datasets)\/[^/]+\/([a-z]+)/.exec(key)?.[1];
     const mayBeLate = isLate || !this.#world.schedule.elected;
-    if (
-      name !== undefined &&
-      mayBeLate &&
-      !this.#world.resources.some(({ metadata }) => metadata.name === name)
-    )
-      this.#orphans.add(key);
+    // One that is told to go may have been swept already, by the other operator.
+    const stays = this.#world.resources.some(
+      ({ metadata }) => metadata.name === name && metadata.deletionTimestamp === undefined,
+    );
+    if (name !== undefined && mayBeLate && !stays) this.#orphans.add(key);
   }
 
   created(key: string, body: Uint8Array, isLate: boolean): void {
