@@ -50,10 +50,26 @@ export function ending(
   });
 }
 
-/** Kills the child when the signal aborts or the time is over; `stop` takes the timer away. */
+/** For spawn: a process group of the child's own, which killGroup ends. */
+export const OWN_GROUP = { detached: true } as const;
+
+/**
+ * Kills a child that was spawned with OWN_GROUP, and whatever it started in its group: until bubblewrap's inner process is bound to die with the outer
+ * one, it would stay, hold the streams open, and wait or run for ever.
+ */
+export function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // All of it has ended.
+  }
+}
+
+/** Kills the child, with its group, when the signal aborts or the time is over; `stop` takes the timer away. */
 export function killWhen(child: ChildProcess, signal: AbortSignal, seconds: number) {
   let timedOut = false;
-  const kill = () => child.kill("SIGKILL");
+  const kill = () => killGroup(child);
   const timer = setTimeout(
     () => {
       timedOut = true;
@@ -79,6 +95,7 @@ export async function run(program: Program): Promise<Ended> {
     cwd: program.cwd,
     env: { ...program.variables },
     stdio: ["ignore", "pipe", "pipe"],
+    ...OWN_GROUP,
   });
   const stdout = keepTail(child.stdout);
   const stderr = keepTail(child.stderr);

@@ -14,7 +14,7 @@ import {
   sandboxArguments,
   WORKSPACE,
 } from "./bubblewrap.ts";
-import { bounded, ending, keepTail, killWhen } from "./child.ts";
+import { bounded, ending, keepTail, killGroup, killWhen, OWN_GROUP } from "./child.ts";
 import { type Outcome, PlatformError, type SandboxedExecution } from "./executor.ts";
 import { type Delivery, readDelivery } from "./frames.ts";
 import type { PythonFacts } from "./python.ts";
@@ -190,7 +190,12 @@ type Conversation = {
 
 /** Hands the supervisor its request and reads what it delivers. Throws PlatformError where that is not whole. */
 export async function converse(talk: Conversation): Promise<Delivery> {
-  const child = spawn(talk.command, talk.args, { cwd: talk.directory, env: {}, stdio: "pipe" });
+  const child = spawn(talk.command, talk.args, {
+    cwd: talk.directory,
+    env: {},
+    stdio: "pipe",
+    ...OWN_GROUP,
+  });
   const stderr = keepTail(child.stderr);
   const killer = killWhen(child, talk.signal, talk.seconds);
   const gone = ending(child, talk.command);
@@ -206,7 +211,7 @@ export async function converse(talk: Conversation): Promise<Delivery> {
     const delivery = await readDelivery(child.stdout, talk.directory, talk.bounds);
     return delivery;
   } catch (error) {
-    child.kill("SIGKILL");
+    killGroup(child);
     await gone;
     if (killer.timedOut()) {
       throw new PlatformError("SandboxHung", `the supervisor did not end within ${talk.seconds} s`, {

@@ -9,7 +9,7 @@ import type { Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
-import { bounded, type Ended, ending, keepTail } from "./child.ts";
+import { bounded, type Ended, ending, keepTail, killGroup, OWN_GROUP } from "./child.ts";
 import { PlatformError } from "./executor.ts";
 import { removeTree, type TemporaryDirectory } from "./temporary.ts";
 
@@ -69,6 +69,7 @@ export class RunnerWorker {
       cwd: program.exchange.path,
       env: { ...program.variables },
       stdio: "pipe",
+      ...OWN_GROUP,
     });
     this.#stderr = keepTail(this.#child.stderr);
     // It may be gone when it is written to: what its end says tells more.
@@ -77,7 +78,7 @@ export class RunnerWorker {
     const told = new Promise<string | undefined>((resolve) => {
       tell = resolve;
     });
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), START_SECONDS * 1000);
+    const timer = setTimeout(() => killGroup(this.#child), START_SECONDS * 1000);
     this.ready = told.finally(() => {
       clearTimeout(timer);
       this.#isStarting = false;
@@ -89,7 +90,7 @@ export class RunnerWorker {
         this.#hear(line, tell);
       } catch {
         // Not as agreed: nothing that it says can be trusted any more.
-        this.#child.kill("SIGKILL");
+        killGroup(this.#child);
       }
     });
     this.#gone = ending(this.#child, program.command)
@@ -146,7 +147,7 @@ export class RunnerWorker {
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#hold();
-    this.#child.kill("SIGKILL");
+    killGroup(this.#child);
     this.#child.stdin?.destroy();
     await this.#gone;
   }
