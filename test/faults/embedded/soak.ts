@@ -15,6 +15,8 @@ const CALM: Schedule = {
 };
 /** Seconds until nothing is under way any more. */
 const TO_SETTLE = 3600;
+/** Longer than any reconcile asks to be called again in. */
+const LATEST_LOOK = 1200;
 
 /** How much there is of everything that a job could leave behind. */
 export type Measured = {
@@ -49,8 +51,8 @@ export async function soak(
     const isSettled = (): boolean => world.isAsItWas && world.isOver;
     if (!(await time.pass(isSettled, TO_SETTLE)))
       world.account.violate(`not settled: ${world.open.join("; ")}`);
-    // Until the next renewal, and whatever follows from the last change.
-    await time.pass(() => false, 60);
+    // Until the next renewal, and until keys of what is gone have come up once more in the queue, as those of what had stalled do late.
+    await time.pass(() => false, LATEST_LOOK);
     return measure(world, time);
   };
   await settle();
