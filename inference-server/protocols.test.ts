@@ -1,5 +1,4 @@
 /** What requests may be and what they are answered, over a real model. */
-
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type BuiltPackage, modelPackage, ROW } from "../test/builders/model-package.ts";
 import { modelServer, type TestServer } from "../test/builders/model-server.ts";

@@ -1,5 +1,4 @@
 /** Anything instead of what a browser sends: an answer to it, or one clear refusal, and no fault of the console's. */
-
 import { beforeAll, expect, test } from "vitest";
 import { memoryGateway, ORIGIN, PAGE } from "../../test/builders/console-gateway.ts";
 import { fc } from "../../test/properties.ts";

@@ -1,7 +1,7 @@
 /** Seeded schedules of faults in virtual time: a few of those that `make faults` goes through. */
 import { expect, test, vi } from "vitest";
 import { runSchedule } from "./embedded/run.ts";
-import { type Episode, FAULTS, type Fault, type Schedule, type Seam } from "./embedded/schedule.ts";
+import { CALM, type Episode, FAULTS, type Fault, type Schedule, type Seam } from "./embedded/schedule.ts";
 import { Tally, tell } from "./embedded/table.ts";
 import type { Broken } from "./embedded/world.ts";
 
@@ -9,7 +9,6 @@ import type { Broken } from "./embedded/world.ts";
 vi.setConfig({ testTimeout: 900_000 });
 
 const SCHEDULES = 40;
-const CALM = { seed: 1, operators: 1, elected: true, maxSeconds: 3600, episodes: [], incidents: [] } as const;
 
 /** The fault at several moments, of which one is the wrong one. */
 function schedules(fault: Pick<Episode, "seam" | "fault" | "share">): Schedule[] {

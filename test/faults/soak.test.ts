@@ -3,13 +3,12 @@
  * AUTOAI_SOAK_JOBS says how many jobs; `make soak` runs 240, one for each minute of four hours.
  */
 import { existsSync, readdirSync } from "node:fs";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { TrainingJob } from "../../operator/api/trainingjob.ts";
 import { S3Store } from "../../operator/storage/minio.ts";
 import type { Json } from "../fakes/kubernetes-api.ts";
 import { findMinio, type Minio, startMinio } from "../minio.ts";
+import { collectGarbage } from "./garbage.ts";
 import { type Operator, World } from "./operators.ts";
 
 const program = findMinio();
@@ -24,9 +23,6 @@ const HEAP_MIB = 8;
 const JOB_MIB = 1 / 32;
 /** Sockets, timers and files that may be open more, whatever the number of jobs: keep-alive is not the same from one moment to the next. */
 const HANDLES = 4;
-
-setFlagsFromString("--expose-gc");
-const collectGarbage = runInNewContext("gc") as () => void;
 
 describe.runIf(program !== undefined)("after many jobs", () => {
   let minio: Minio;

@@ -96,6 +96,16 @@ export type Schedule = {
   readonly incidents: readonly Incident[];
 };
 
+/** One in which nothing goes wrong. */
+export const CALM = {
+  seed: 1,
+  operators: 1,
+  elected: true,
+  maxSeconds: 3600,
+  episodes: [],
+  incidents: [],
+} as const;
+
 /** After so many seconds nothing more goes wrong. */
 export const CALM_AFTER = 400;
 

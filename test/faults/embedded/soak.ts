@@ -2,17 +2,12 @@
  * Hours of jobs that are made, suspended, gone on with, deleted in the middle, retrained and expired, one each minute, beside a model that is served, rolled and
  * made anew: in virtual time, on the product's reconcilers, controllers and executor.
  */
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { TrainingJob } from "../../../operator/api/trainingjob.ts";
-import type { Schedule } from "./schedule.ts";
+import { collectGarbage } from "../garbage.ts";
+import { CALM } from "./schedule.ts";
 import { sleep, VirtualTime } from "./virtual-time.ts";
 import { NAMESPACE, World } from "./world.ts";
 
-const CALM: Schedule = {
-  ...{ seed: 1, operators: 1, elected: true, maxSeconds: 3600 },
-  ...{ episodes: [], incidents: [] },
-};
 /** Seconds until nothing is under way any more. */
 const TO_SETTLE = 3600;
 /** Longer than any reconcile asks to be called again in. */
@@ -127,9 +122,6 @@ async function live(world: World, name: string, number: number): Promise<void> {
 function nameOf(number: number): string {
   return `job${[...String(number)].map((digit) => "abcdefghij"[Number(digit)]).join("")}`;
 }
-
-setFlagsFromString("--expose-gc");
-const collectGarbage = runInNewContext("gc") as () => void;
 
 async function measure(world: World, time: VirtualTime): Promise<Measured> {
   // What the world remembers is the world's.
