@@ -13,7 +13,6 @@ import { TrainingJob } from "../../operator/api/trainingjob.ts";
 import { journalPrefix } from "../../operator/evaluation/context.ts";
 import { archiveIn, archiveKey, environmentLockKey } from "../../operator/sandbox/environment-keys.ts";
 import { IN_FLIGHT_METRIC } from "../../operator/serving/manifests.ts";
-import { HTTP_PORT } from "../../operator/serving/names.ts";
 import type { S3Store } from "../../operator/storage/minio.ts";
 import { breaches } from "../chart/restricted.ts";
 import { eventually, withCluster } from "./cluster.ts";
@@ -435,10 +434,8 @@ test.concurrent(
       resources: { cpu: "500m", memory: "512Mi" },
     });
     await until("wild", "the server", serves(digests.two), 90);
+    const ask = (what: string) => client.ask(url("wild"), { rows: [{ ask: what }] });
     const [before] = await podsOf("wild");
-    // The front itself: a Service without a ready server refuses connections, as it should while the worker is replaced.
-    const front = `http://${before.status.podIP}:${HTTP_PORT}/predict`;
-    const ask = (what: string) => client.ask(front, { rows: [{ ask: what }] });
     const found: Record<string, unknown> = {};
     for (const what of ["raise", "fork", "run", "connect", "sleep", "leak", "end"]) {
       const { status, body } = await ask(what);
