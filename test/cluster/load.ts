@@ -17,10 +17,28 @@ export type Load = {
 
 const POD = "client";
 
+/**
+ * A Service without a ready server refuses connections: while a worker is replaced for longer than probes bear, and
+ * until the node has heard of its first one, which is later than the status says so. A busy node's names come late.
+ */
+const NOT_CONNECTED = ["ECONNREFUSED", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"];
+const CONNECTED_SECONDS = 30;
+
 const ASK = `
-const [url, body] = process.argv.slice(1);
+const [url, body, seconds] = process.argv.slice(1);
 const request = body ? { method: "POST", headers: { "content-type": "application/json" }, body } : {};
-fetch(url, request).then(async (reply) => console.log(JSON.stringify({ status: reply.status, body: await reply.json() })));`;
+const end = Date.now() + seconds * 1000;
+(async () => {
+  while (true) {
+    const reply = await fetch(url, request).catch(({ message, cause }) => {
+      if (${JSON.stringify(NOT_CONNECTED)}.includes(cause?.code) && Date.now() < end) return;
+      console.error(message + ": " + (cause?.code ?? cause));
+      process.exit(1);
+    });
+    if (reply) return console.log(JSON.stringify({ status: reply.status, body: await reply.json() }));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+})();`;
 
 const LOAD = `
 const { existsSync, rmSync, writeFileSync } = require("node:fs");
@@ -49,7 +67,7 @@ const BEGUN = `
 const timer = setInterval(() => { if (require("node:fs").existsSync(process.argv[1])) clearInterval(timer); }, 50);`;
 
 export type Client = {
-  /** GET where there is no body, POST otherwise. */
+  /** GET where there is no body, POST otherwise. Tries again for a while where it cannot connect. */
   ask(url: string, body?: unknown): Promise<Reply>;
   /**
    * Asks by so many connections, each at once again, until the returned function is called. Resolves once answers come.
@@ -97,8 +115,8 @@ export async function clientIn(cluster: Cluster, namespace: string): Promise<Cli
   let loads = 0;
   return {
     async ask(url, body) {
-      const more = body === undefined ? [] : [JSON.stringify(body)];
-      return JSON.parse(await run("-e", ASK, url, ...more)) as Reply;
+      const sent = body === undefined ? "" : JSON.stringify(body);
+      return JSON.parse(await run("-e", ASK, url, sent, String(CONNECTED_SECONDS))) as Reply;
     },
     async load(url, body, connections, values) {
       const [begun, stop] = [`/tmp/begun-${++loads}`, `/tmp/stop-${loads}`];
