@@ -25,9 +25,9 @@ const NOT_CONNECTED = ["ECONNREFUSED", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"];
 const CONNECTED_SECONDS = 30;
 
 const ASK = `
-const [url, body, seconds] = process.argv.slice(1);
+const [url, body] = process.argv.slice(1);
 const request = body ? { method: "POST", headers: { "content-type": "application/json" }, body } : {};
-const end = Date.now() + seconds * 1000;
+const end = Date.now() + ${CONNECTED_SECONDS * 1000};
 (async () => {
   while (true) {
     const reply = await fetch(url, request).catch(({ message, cause }) => {
@@ -115,8 +115,8 @@ export async function clientIn(cluster: Cluster, namespace: string): Promise<Cli
   let loads = 0;
   return {
     async ask(url, body) {
-      const sent = body === undefined ? "" : JSON.stringify(body);
-      return JSON.parse(await run("-e", ASK, url, sent, String(CONNECTED_SECONDS))) as Reply;
+      const more = body === undefined ? [] : [JSON.stringify(body)];
+      return JSON.parse(await run("-e", ASK, url, ...more)) as Reply;
     },
     async load(url, body, connections, values) {
       const [begun, stop] = [`/tmp/begun-${++loads}`, `/tmp/stop-${loads}`];
