@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -117,7 +118,7 @@ def _ours(engine: str) -> Callable[[Start], list[Command]]:
 
     def commands(start: Start) -> list[Command]:
         socket_path = str(start.folder / "worker.sock")
-        front = [str(NODE), str(FRONT)]
+        front = [str(NODE), *_front_arguments()]
         front += ["--package", str(start.package), "--socket", socket_path]
         front += ["--digest", _digest(start.package), "--host", "127.0.0.1", "--port", str(start.port)]
         if start.log is not None:
@@ -131,6 +132,15 @@ def _ours(engine: str) -> Callable[[Start], list[Command]]:
         return [Command(front), Command(worker)]
 
     return commands
+
+
+def _front_arguments() -> list[str]:
+    """What Node starts the front with in its image."""
+    (found,) = re.findall(
+        r'ENTRYPOINT (\[.*"dist/inference-server/server\.js"\])', (ROOT / "Dockerfile").read_text()
+    )
+    _, *flags, program = json.loads(found)
+    return [*flags, str(ROOT / program)]
 
 
 def _digest(package: Path) -> str:

@@ -188,6 +188,7 @@ describe("everything that is written of a job can be read by kstatus", () => {
     });
     expectReadable(seen);
     expect(seen.map((job) => ready(job)?.reason)).toContain("LlmUnavailable");
+    expect(seen.map(({ status }) => status?.progress?.activity)).toContain("503; asking again");
     expect(last.status?.state).toBe("READY");
     expect(last.status?.progress?.step).toBe(3);
   });

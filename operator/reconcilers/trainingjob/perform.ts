@@ -165,13 +165,18 @@ async function ask(
   } catch (error) {
     if (error instanceof LlmUnavailableError) {
       const { retryAfterSeconds = RETRY_SECONDS } = error;
+      const message = `${error.message}; asking again`;
       if (retryAfterSeconds >= UNCHARGED_SECONDS)
-        throw new WaitingError("LlmUnavailable", error.message, retryAfterSeconds, true);
+        throw new WaitingError("LlmUnavailable", message, retryAfterSeconds, true);
       const wait = Math.min(retryAfterSeconds, Math.max(1, remaining.seconds));
-      throw new WaitingError("LlmUnavailable", error.message, wait);
+      throw new WaitingError("LlmUnavailable", message, wait);
     }
     if (error instanceof DOMException && error.name === "TimeoutError") {
-      throw new WaitingError("LlmUnavailable", `the LLM gave no answer within ${Math.round(seconds)} s`, 1);
+      throw new WaitingError(
+        "LlmUnavailable",
+        `the LLM gave no answer within ${Math.round(seconds)} s; asking again`,
+        1,
+      );
     }
     if (error instanceof LlmRefusedError) throw new StalledError("LlmRefused", error.message);
     throw error;

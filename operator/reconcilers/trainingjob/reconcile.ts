@@ -188,7 +188,8 @@ async function settle(
       waitsForCode
         ? inProgress(action)
         : { type: "InProgress", reason: error.reason, message: error.message },
-      activity,
+      // What is waited for, where it is not the job's own code: else nobody sees that the LLM is away.
+      waitsForCode ? activity : error.message,
     );
     return { requeueAfterSeconds: error.requeueAfterSeconds, waiting: true };
   }
