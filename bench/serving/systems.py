@@ -118,7 +118,7 @@ def _ours(engine: str) -> Callable[[Start], list[Command]]:
 
     def commands(start: Start) -> list[Command]:
         socket_path = str(start.folder / "worker.sock")
-        front = [str(NODE), *_front_arguments()]
+        front = [str(NODE), *_front_flags(), str(FRONT)]
         front += ["--package", str(start.package), "--socket", socket_path]
         front += ["--digest", _digest(start.package), "--host", "127.0.0.1", "--port", str(start.port)]
         if start.log is not None:
@@ -134,13 +134,11 @@ def _ours(engine: str) -> Callable[[Start], list[Command]]:
     return commands
 
 
-def _front_arguments() -> list[str]:
-    """What Node starts the front with in its image."""
-    (found,) = re.findall(
-        r'ENTRYPOINT (\[.*"dist/inference-server/server\.js"\])', (ROOT / "Dockerfile").read_text()
-    )
-    _, *flags, program = json.loads(found)
-    return [*flags, str(ROOT / program)]
+def _front_flags() -> list[str]:
+    """What the image gives Node before the front's program."""
+    program = '"dist/inference-server/server.js"'
+    (words,) = re.findall(rf"ENTRYPOINT (\[.*{re.escape(program)}\])", (ROOT / "Dockerfile").read_text())
+    return [str(word) for word in json.loads(words)[1:-1]]
 
 
 def _digest(package: Path) -> str:

@@ -181,16 +181,11 @@ async function settle(
     if (waitsForCode) await resume(operator, context);
     if (!waitsForCode) await operator.cluster.event(job, "Warning", error.reason, error.message);
     if (error.uncharged) await stopClock(operator, context, error.reason);
-    await patch(
-      operator,
-      job,
-      journal,
-      waitsForCode
-        ? inProgress(action)
-        : { type: "InProgress", reason: error.reason, message: error.message },
-      // What is waited for, where it is not the job's own code: else nobody sees that the LLM is away.
-      waitsForCode ? activity : error.message,
-    );
+    // Where it is not the job's own code that is waited for, the activity says what: else nobody sees that the LLM is away.
+    const situation: Situation = waitsForCode
+      ? inProgress(action)
+      : { type: "InProgress", reason: error.reason, message: error.message };
+    await patch(operator, job, journal, situation, situation.message);
     return { requeueAfterSeconds: error.requeueAfterSeconds, waiting: true };
   }
   if (error instanceof StalledError || isStalled(error)) {
