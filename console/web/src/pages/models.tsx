@@ -7,7 +7,7 @@ import { when } from "../parts/format.ts";
 import { type Column, PAGE, ResourceList } from "../parts/list.tsx";
 import { Page } from "../parts/page.tsx";
 import { StateBadge } from "../parts/state-badge.tsx";
-import { deniedList, Empty, isDenied, Problem } from "../parts/states.tsx";
+import { deniedList, Empty, isDenied, Loading, Problem } from "../parts/states.tsx";
 import { DeploymentTraffic } from "../parts/traffic.tsx";
 import { useMe } from "../session.tsx";
 
@@ -99,9 +99,14 @@ export default function Models() {
 function Deployments() {
   const me = useMe();
   // The list's own first page: asked for once.
-  const { data, error } = useRows("ModelDeployment", { ready: false, find: "", from: 0, limit: PAGE });
-  if (isDenied(error)) return <Problem error={error} denied={deniedList("ModelDeployment")} />;
-  if (!data || data.total === 0) return null;
+  const list = useRows("ModelDeployment", { ready: false, find: "", from: 0, limit: PAGE });
+  if (list.isPending) return <Loading what="the deployments" />;
+  if (list.isError && (!list.data || isDenied(list.error))) {
+    const { error, refetch } = list;
+    return <Problem error={error} onRetry={() => refetch()} denied={deniedList("ModelDeployment")} />;
+  }
+  const { data } = list;
+  if (data.total === 0) return null;
   const inCluster = me.mode === "Cluster";
   return (
     <>
