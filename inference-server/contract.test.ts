@@ -22,7 +22,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "contract-"));
   model = await modelPackage("logistic");
   server = await modelServer(model.directory);
-  address = await server.fastify.listen({ port: 0, host: "127.0.0.1" });
+  address = await server.listen({ port: 0, host: "127.0.0.1" });
 });
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]();

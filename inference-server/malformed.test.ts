@@ -96,7 +96,7 @@ test.each([
   ["no HTTP at all", "\u0000\u0001\u0002 hello\r\n\r\n", 400],
   ["headers without end", `${HEAD}x: ${"y".repeat(40_000)}\r\n\r\n`, 431],
 ])("over a socket, %s gets one clear error, and the server goes on", async (_, bytes, status) => {
-  if (!server.fastify.server.listening) await server.fastify.listen({ port: 0, host: "127.0.0.1" });
+  if (!server.fastify.server.listening) await server.listen({ port: 0, host: "127.0.0.1" });
   const { port } = server.fastify.server.address() as { port: number };
   const replies = await new Promise<string>((resolve) => {
     let said = "";

@@ -6,6 +6,7 @@ import { answerError, app } from "./app.ts";
 import { answerNoRequest } from "./bodies.ts";
 import { DriftMonitor } from "./drift/monitor.ts";
 import { ModelRefusedError } from "./errors.ts";
+import { type Address, Listeners } from "./listeners.ts";
 import { type LogLimits, type LogMode, PredictionLog } from "./log/prediction-log.ts";
 import { Shipper, type ShipperOptions } from "./log/shipper.ts";
 import { metrics } from "./metrics.ts";
@@ -63,6 +64,8 @@ export type ServeOptions = {
 export type ModelServer = {
   readonly fastify: FastifyInstance;
   readonly runtime: ModelRuntime;
+  /** Resolves to the URL at which it is asked. */
+  listen(address: Address): Promise<string>;
   /**
    * Goes on answering, and asks every client to connect anew for its next request, until nobody is connected any more: for a
    * server whose Service is about to know of its end.
@@ -121,10 +124,7 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
     clientErrorHandler: answerNoRequest,
     frameworkErrors: answerError,
   });
-  let isDraining = false;
-  fastify.addHook("onSend", async (_, reply) => {
-    if (isDraining) reply.header("connection", "close");
-  });
+  const listeners = new Listeners(fastify);
   const runtime = new PythonWorker({
     schema,
     reference,
@@ -192,12 +192,13 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
   return {
     fastify,
     runtime,
+    listen: (address) => listeners.listen(address),
     async drain({ leastMilliseconds, mostMilliseconds } = DRAINING) {
-      isDraining = true;
+      listeners.leave();
       const start = performance.now();
       const passed = () => performance.now() - start;
       while (passed() < mostMilliseconds) {
-        if (passed() >= leastMilliseconds && (await connectionsOf(fastify)) === 0) return;
+        if (passed() >= leastMilliseconds && (await listeners.connections()) === 0) return;
         await sleep(100);
       }
     },
@@ -206,7 +207,7 @@ export async function serveModel(options: ServeOptions): Promise<ModelServer> {
       const answering = new AbortController();
       const patience = sleep(answeringMilliseconds, undefined, answering).catch(() => undefined);
       // The listener first: what it has taken is answered while the worker is still there.
-      const closed = fastify.close();
+      const closed = listeners.close();
       await Promise.race([closed, patience]);
       await runtime.close(Math.max(0, answeringMilliseconds - (performance.now() - start)));
       await closed;
@@ -222,10 +223,6 @@ function eachSoOften(milliseconds: number, say: (seconds: number) => void): Disp
   let times = 0;
   const timer = setInterval(() => say((++times * milliseconds) / 1000), milliseconds);
   return { [Symbol.dispose]: () => clearInterval(timer) };
-}
-
-function connectionsOf({ server }: FastifyInstance): Promise<number> {
-  return new Promise((resolve) => server.getConnections((error, count) => resolve(error ? 0 : count)));
 }
 
 function needExport({ manifest }: ModelPackage): void {

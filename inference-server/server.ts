@@ -141,7 +141,7 @@ try {
       throw error;
     });
   });
-  await server.fastify.listen({ host: options.host, port: Number(options.port) });
+  await server.listen({ host: options.host, port: Number(options.port) });
 } catch (error) {
   end(error);
 }

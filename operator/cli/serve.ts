@@ -126,9 +126,9 @@ async function untilStopped(
   { name, port, host }: { name: string; port: number; host: string },
   signal: AbortSignal,
 ): Promise<number> {
-  const { fastify, runtime } = server;
+  const { runtime } = server;
   try {
-    const address = await fastify.listen({ port, host });
+    const address = await server.listen({ port, host });
     const { engine, refused } = runtime.status();
     const why = refused ? `; the compiled one does not: ${refused}` : "";
     process.stdout.write(`${name} is served at ${address} by the ${engine} engine${why}\n`);
