@@ -96,6 +96,15 @@ test("segments are closed at their size, and the oldest make room: counted as dr
   expect(new Set(dropped.map(([, reason]) => reason))).toEqual(new Set(["space"]));
 });
 
+test("closing closes the open segment, though the clock was set back meanwhile", async () => {
+  let now = 1_800_000_000_000;
+  const log = logOf({ clock: { now: () => now } });
+  await log.record(entry("r"));
+  now -= 3_600_000;
+  await log.close();
+  expect(log.folder?.waiting.segments).toBe(1);
+});
+
 test("what cannot be written is refused in mode Strict, and counted in mode Background; both tell it, and its end", async () => {
   const said: string[] = [];
   const say = (message: string) => said.push(message);

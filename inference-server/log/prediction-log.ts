@@ -6,6 +6,7 @@
  * was not yet written. The disk that it takes is bounded: the oldest segments go, and what was in them is counted.
  */
 import { RequestError } from "../errors.ts";
+import { Group } from "./group.ts";
 import { type FolderLimits, SegmentFolder } from "./segment-folder.ts";
 import type { LogEntry } from "./segments.ts";
 
@@ -52,13 +53,14 @@ export class NotLoggedError extends RequestError {
   }
 }
 
-type Waiting = { readonly line: string; readonly done: (error?: Error) => void };
+/** A group, and in mode Strict who waits for it. */
+type Waiting = { readonly group: Group; readonly done: ((error?: Error) => void)[] };
 
 export class PredictionLog {
   readonly #options: PredictionLogOptions;
   readonly #limits: LogLimits;
-  #waiting: Waiting[] = [];
-  #bytes = 0;
+  /** The next to be written first. Each but the last is as large as a segment. */
+  readonly #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
   /** Groups in a row that could not be written. */
   #failures = 0;
@@ -83,19 +85,20 @@ export class PredictionLog {
     if (mode === "Off" || (mode === "Sampled" && random() >= sample)) return;
     const time = new Date(clock.now()).toISOString();
     const line = `${JSON.stringify({ time, ...entry() })}\n`;
-    if (this.#bytes > 0 && this.#bytes + line.length > this.#limits.waitingBytes) {
+    const waiting = this.#waiting.reduce((sum, { group }) => sum + group.bytes, 0);
+    if (waiting > 0 && waiting + line.length > this.#limits.waitingBytes) {
       observer.dropped(1, "queue");
       if (mode === "Strict") throw new NotLoggedError("too much is waiting to be written");
       return;
     }
-    this.#bytes += line.length;
-    const written = new Promise<void>((resolve, reject) => {
-      this.#waiting.push({ line, done: (error) => (error ? reject(error) : resolve()) });
-    });
-    observer.lag(this.#waiting.length);
+    const { group, done } = this.#open();
+    group.add(line);
+    observer.lag(this.#entries);
     this.#writing ??= this.#write();
-    if (mode === "Strict") await written;
-    else written.catch(() => undefined);
+    if (mode !== "Strict") return;
+    await new Promise<void>((resolve, reject) => {
+      done.push((error) => (error ? reject(error) : resolve()));
+    });
   }
 
   /** Writes what waits, and closes. */
@@ -108,18 +111,18 @@ export class PredictionLog {
     const { observer, clock, log, mode } = this.#options;
     // In the next turn: requests that were answered by one batch are one group.
     await new Promise(setImmediate);
-    while (this.#waiting.length > 0) {
-      const group = this.#nextGroup();
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
+      const { group, done } = next;
       const start = clock.now();
       try {
-        await this.folder?.append(group.map(({ line }) => line).join(""), group.length);
-        observer.logged(group.length, (clock.now() - start) / 1000);
+        await this.folder?.append(group);
+        observer.logged(group.entries, (clock.now() - start) / 1000);
         if (this.#failures > 0)
           log?.info(`the prediction log is written again, after ${this.#failures} failures`);
         this.#failures = 0;
-        for (const { done } of group) done();
+        for (const one of done) one();
       } catch (error) {
-        observer.dropped(group.length, "error");
+        observer.dropped(group.entries, "error");
         const why = whyNot(error);
         // Once: it may go on for hours, and each refused request is in the log of the server already.
         if (this.#failures++ === 0) {
@@ -129,25 +132,25 @@ export class PredictionLog {
             `the prediction log cannot be written, and ${effect}: ${why} (${(error as Error).message})`,
           );
         }
-        for (const { done } of group) done(new NotLoggedError(why));
+        for (const one of done) one(new NotLoggedError(why));
       }
-      observer.lag(this.#waiting.length);
+      observer.lag(this.#entries);
     }
     this.#writing = undefined;
   }
 
-  /** What waits, or as much of it as a segment may have. */
-  #nextGroup(): readonly Waiting[] {
-    let bytes = 0;
-    const end = this.#waiting.findIndex(({ line }) => {
-      const full = bytes >= this.#limits.segmentBytes;
-      if (!full) bytes += line.length;
-      return full;
-    });
-    const group = end < 0 ? this.#waiting : this.#waiting.slice(0, end);
-    this.#waiting = end < 0 ? [] : this.#waiting.slice(end);
-    this.#bytes -= bytes;
-    return group;
+  /** Entries that wait, but for those that are being written. */
+  get #entries(): number {
+    return this.#waiting.reduce((sum, { group }) => sum + group.entries, 0);
+  }
+
+  /** The group that takes the next entry. */
+  #open(): Waiting {
+    const last = this.#waiting.at(-1);
+    if (last && last.group.bytes < this.#limits.segmentBytes) return last;
+    const next = { group: new Group(), done: [] };
+    this.#waiting.push(next);
+    return next;
   }
 }
 

@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, statSync } from "node:fs";
 import { type FileHandle, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { Group } from "./group.ts";
 import { segmentName, segmentsOf } from "./segments.ts";
 
 export type FolderLimits = {
@@ -69,12 +70,12 @@ export class SegmentFolder {
   }
 
   /** Writes whole lines; on disk when it resolves. What failed part-way is cut off again, and another segment begun. */
-  append(text: string, entries: number): Promise<void> {
-    return this.#inTurn(() => this.#append(text, entries));
+  append(group: Group): Promise<void> {
+    return this.#inTurn(() => this.#append(group));
   }
 
-  /** Closes the open segment, if there is one that began this long ago. */
-  close(milliseconds = 0): Promise<void> {
+  /** Closes the open segment, if there is one that began this long ago; without a time, whenever it began: a clock may have been set back. */
+  close(milliseconds = Number.NEGATIVE_INFINITY): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#file && this.#clock.now() - this.#file.segment.begun >= milliseconds) await this.#closeFile();
     });
@@ -124,12 +125,11 @@ export class SegmentFolder {
     return done;
   }
 
-  async #append(text: string, entries: number): Promise<void> {
-    const bytes = Buffer.byteLength(text);
+  async #append({ bytes, entries, content }: Group): Promise<void> {
     await this.#makeRoom(bytes);
     const { handle, segment } = await this.#open();
     try {
-      await handle.writeFile(text);
+      for (const part of content) await handle.writeFile(part);
       await handle.datasync();
     } catch (error) {
       this.#file = undefined;
@@ -160,8 +160,14 @@ export class SegmentFolder {
     this.#begun = Math.max(this.#clock.now(), this.#begun + 1);
     const path = join(this.#folder, segmentName(this.#begun, randomBytes(4).toString("hex")));
     const handle = await open(path, "ax", 0o600);
-    const directory = await open(this.#folder);
-    await directory.datasync().finally(() => directory.close());
+    try {
+      const directory = await open(this.#folder);
+      await directory.datasync().finally(() => directory.close());
+    } catch (error) {
+      await handle.close().catch(() => undefined);
+      await rm(path, { force: true }).catch(() => undefined);
+      throw error;
+    }
     this.#file = { handle, segment: { path, begun: this.#begun, bytes: 0, entries: 0 } };
     return this.#file;
   }
