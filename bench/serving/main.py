@@ -47,6 +47,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--points", default=",".join(points), help="rows a request x connections")
     parser.add_argument("--log", default="off,on", help="without a log of predictions, with one")
+    parser.add_argument(
+        "--results", default="serving", help="name of the results, for a part kept beside the whole"
+    )
     parser.add_argument("--resume", action="store_true", help="keep what an earlier run measured")
     options = parser.parse_args()
     for name, known in (
@@ -83,8 +86,8 @@ def main() -> None:
             for name in names[shift:] + names[:shift]:
                 for log in options.log:
                     run(report, options, place, turn, model, name, log=log)
-                    table.save(report)
-    print(table.save(report))
+                    table.save(options.results, report)
+    print(table.save(options.results, report))
 
 
 def begin(options: argparse.Namespace, generator: str) -> Json:
@@ -105,7 +108,7 @@ def begin(options: argparse.Namespace, generator: str) -> Json:
         "starts": [],
         "samples": [],
     }
-    earlier = results.load("serving") if options.resume else None
+    earlier = results.load(options.results) if options.resume else None
     if earlier is None:
         return fresh
     if earlier["seconds"] != options.seconds:

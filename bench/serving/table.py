@@ -14,10 +14,10 @@ Json = dict[str, Any]
 MODELS = {"logistic": "LogisticRegression", "boosting": "HistGradientBoosting"}
 
 
-def save(report: Json) -> str:
-    """Writes serving.json and serving.md; returns the text."""
+def save(name: str, report: Json) -> str:
+    """Writes NAME.json and NAME.md; returns the text."""
     text = markdown(report)
-    results.save("serving", report, text)
+    results.save(name, report, text)
     return text
 
 
