@@ -68,6 +68,7 @@ test("all who are connected are counted, and whoever was taken is answered befor
   const closed = listeners.close().then(() => {
     isClosed = true;
   });
+  while (fastify.server.listening) await sleep(1);
   const late = connect(portOf(url), LOOPBACK.host);
   await expect(once(late, "connect")).rejects.toMatchObject({ code: "ECONNREFUSED" });
   expect(isClosed).toBe(false);
