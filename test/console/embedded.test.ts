@@ -463,7 +463,7 @@ describe("pages without anything to show", () => {
       await page.getByRole("alert").getByText("the store does not answer").waitFor();
       await page.unroute(url);
       await page.getByRole("button", { name: "Try again" }).click();
-      await page.getByRole("region", { name: "deployments" }).first().waitFor();
+      await page.getByRole("region", { name: "deployments", exact: true }).waitFor();
     },
     5 * MINUTES,
   );

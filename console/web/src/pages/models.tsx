@@ -7,7 +7,7 @@ import { when } from "../parts/format.ts";
 import { type Column, PAGE, ResourceList } from "../parts/list.tsx";
 import { Page } from "../parts/page.tsx";
 import { StateBadge } from "../parts/state-badge.tsx";
-import { deniedList, Empty, isDenied, Loading, Problem } from "../parts/states.tsx";
+import { Empty, isDenied } from "../parts/states.tsx";
 import { DeploymentTraffic } from "../parts/traffic.tsx";
 import { useMe } from "../session.tsx";
 
@@ -100,13 +100,8 @@ function Deployments() {
   const me = useMe();
   // The list's own first page: asked for once.
   const list = useRows("ModelDeployment", { ready: false, find: "", from: 0, limit: PAGE });
-  if (list.isPending) return <Loading what="the deployments" />;
-  if (list.isError && (!list.data || isDenied(list.error))) {
-    const { error, refetch } = list;
-    return <Problem error={error} onRetry={() => refetch()} denied={deniedList("ModelDeployment")} />;
-  }
-  const { data } = list;
-  if (data.total === 0) return null;
+  const data = isDenied(list.error) ? undefined : list.data;
+  if (data?.total === 0) return null;
   const inCluster = me.mode === "Cluster";
   return (
     <>
@@ -121,7 +116,7 @@ function Deployments() {
           empty={null}
         />
       </section>
-      {inCluster && <DeploymentTraffic deployments={data.rows} />}
+      {inCluster && data && <DeploymentTraffic deployments={data.rows} />}
     </>
   );
 }
